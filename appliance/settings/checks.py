@@ -1,0 +1,26 @@
+"""Closer looks at text values. Each raises ValueError that says what is allowed and never repeats a secret."""
+
+from __future__ import annotations
+
+from pathlib import PurePath
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+
+def webhook_url(value: str) -> None:
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("allowed: an http:// or https:// address")
+
+
+def media_input(value: str) -> None:
+    """``auto``, ``none``, a device's name, or ``file:PATH``. Whether the file plays is seen when it is opened."""
+    if value == "file:" or (value.startswith("file:") and not PurePath(value[5:]).name):
+        raise ValueError("names no file; allowed: file:PATH")
+
+
+def time_zone(value: str) -> None:
+    try:
+        ZoneInfo(value)
+    except Exception as error:
+        raise ValueError("is no time zone; allowed: a name like UTC or Europe/Zurich") from error

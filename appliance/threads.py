@@ -1,0 +1,87 @@
+"""One small class for every thread of the service.
+
+A worker has a stop event, a heartbeat, and a join with a bound. A worker whose body raises is not restarted
+here: the failure goes to ``on_crash``, and the service ends so that systemd starts it afresh (a half-dead
+service that looks alive is the worst that can stand in a booth).
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+
+log = logging.getLogger(__name__)
+
+
+class Worker:
+    """A named daemon thread around ``body(worker)``.
+
+    The body looks at :attr:`stopping` and calls :meth:`beat` at least every ``stall_s`` seconds; the
+    watchdog is fed only while no worker is :attr:`stalled`. ``stall_s=None`` is for threads that rightly wait
+    for ever. All methods may be called from any thread.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        body: Callable[[Worker], None],
+        *,
+        on_crash: Callable[[str, BaseException], None] | None = None,
+        stall_s: float | None = 10.0,
+    ) -> None:
+        self.name = name
+        self.stall_s = stall_s
+        self._body = body
+        self._on_crash = on_crash
+        self._stop = threading.Event()
+        self._beat = time.monotonic()
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+
+    def start(self) -> Worker:
+        """Start the thread; once only."""
+        self._beat = time.monotonic()
+        self._thread.start()
+        return self
+
+    def _run(self) -> None:
+        try:
+            self._body(self)
+        except BaseException as error:
+            log.exception("thread %s died", self.name)
+            if self._on_crash is not None:
+                self._on_crash(self.name, error)
+
+    @property
+    def stopping(self) -> bool:
+        """Whether the body has been asked to return."""
+        return self._stop.is_set()
+
+    def request_stop(self) -> None:
+        """Ask the body to return; does not wait."""
+        self._stop.set()
+
+    def wait(self, timeout_s: float) -> bool:
+        """Sleep, at most ``timeout_s`` seconds; True as soon as a stop is asked for."""
+        return self._stop.wait(timeout_s)
+
+    def beat(self) -> None:
+        """Say that the body makes progress."""
+        self._beat = time.monotonic()
+
+    @property
+    def alive(self) -> bool:
+        return self._thread.is_alive()
+
+    @property
+    def stalled(self) -> bool:
+        """Whether the last beat is older than the worker allows itself."""
+        return self.alive and self.stall_s is not None and time.monotonic() - self._beat > self.stall_s
+
+    def stop(self, timeout_s: float = 2.0) -> bool:
+        """Ask the body to return and wait; False when it did not within ``timeout_s`` seconds."""
+        self.request_stop()
+        if self._thread.ident is not None and self._thread is not threading.current_thread():
+            self._thread.join(timeout_s)
+        return not self.alive
