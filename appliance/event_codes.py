@@ -7,10 +7,10 @@ Codes below 20000 are the contract of ``<live-pusher>``: their numbers and names
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum
+from enum import Enum, StrEnum
 
 
-class Severity(str, Enum):
+class Severity(StrEnum):
     """How much an event matters to the person who looks after the box."""
 
     INFO = "info"

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import Enum
+from enum import StrEnum
 from typing import Any, Protocol
 
 
-class Operation(str, Enum):
+class Operation(StrEnum):
     """Names as the contract and the JSON API spell them."""
 
     START = "start"
@@ -28,7 +28,7 @@ class Operation(str, Enum):
     TOGGLE_TORCH = "toggleTorch"
 
 
-class Failure(str, Enum):
+class Failure(StrEnum):
     """Why an operation failed, as far as a caller can act on it."""
 
     REFUSED = "refused"

@@ -8,17 +8,17 @@ are made from this declaration. In Python a setting is an attribute with undersc
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
-from enum import Enum
+from enum import Enum, StrEnum
 from typing import Any, TypeVar
 
-from appliance.settings.checks import media_input, time_zone, webhook_url
+from appliance.settings.checks import absolute_folder, media_input, time_zone, webhook_url
 from appliance.settings.kinds import Bool, Choice, Integer, Kind, Number, Text
 from appliance.settings.push_address import check_key, check_url
 
 T = TypeVar("T")
 
 
-class Applies(str, Enum):
+class Applies(StrEnum):
     """When a changed value takes effect."""
 
     NOW = "now"
@@ -26,7 +26,7 @@ class Applies(str, Enum):
     RESTART = "service restart"
 
 
-class Group(str, Enum):
+class Group(StrEnum):
     """Where a setting stands on the page and in the reference."""
 
     CONTRACT = "live-pusher"
@@ -75,6 +75,7 @@ def _setting(
 
 _START = Applies.NEXT_START
 _RESTART = Applies.RESTART
+_WEB = r"[Hh][Tt][Tt][Pp][Ss]?://\S+"
 _PIN = Integer(0, 27, "BCM number; 0: not connected")
 _GESTURE = Choice(
     ("none", "start", "stop", "pause", "resume", "toggle-pause", "switchCamera", "snapshot", "toggle-mute",
@@ -96,7 +97,7 @@ class Settings:
 
     # -- the contract, in the source's order ---------------------------------------------------------------
     url: str = _setting(
-        "", Text(4096, secret=True, also=check_url, words="an rtmp:// or rtmps:// address", format="uri"),
+        "", Text(4096, also=check_url, words="an rtmp:// or rtmps:// address", pattern=r"[Rr][Tt][Mm][Pp][Ss]?://\S+"),
         "Push address: rtmp://server/app/stream or rtmps://…; a query string belongs to the stream name. With a "
         "stream key set, only the server's part: rtmp://server/app",
         applies=_START, secret=True,
@@ -130,22 +131,23 @@ class Settings:
         "low", Choice(("low", "high")), "low: 16 kHz mono, for voice; high: 48 kHz", applies=_START
     )
     waiting_image: str = _setting(
-        "", Text(2048, also=webhook_url, words="an http:// or https:// address"),
+        "", Text(2048, also=webhook_url, words="an http:// or https:// address", pattern=_WEB),
         "Picture shown while paused or in the background", available=False,
     )  # fmt: skip
     waiting_image_hash: str = _setting(
-        "", Text(32, words="an md5 as 32 hexadecimal digits"), "md5 of the waiting image", available=False
-    )
+        "", Text(32, words="an md5 as 32 hexadecimal digits", pattern="[0-9A-Fa-f]{32}"), "md5 of the waiting image",
+        available=False,
+    )  # fmt: skip
     background_mute: bool = _setting(False, Bool(), "Send silence while paused or in the background")
     bindstatechange: str = _setting(
-        "", Text(2048, also=webhook_url, words="an http:// or https:// address"),
+        "", Text(2048, also=webhook_url, words="an http:// or https:// address", pattern=_WEB),
         "Address every event is posted to as JSON", available=False, secret=True,
     )  # fmt: skip
     debug: bool = _setting(False, Bool(), "Log window with audio and video figures over the preview")
 
     # -- push ----------------------------------------------------------------------------------------------
     stream_key: str = _setting(
-        "", Text(4096, secret=True, also=check_key, words="a stream key without spaces"),
+        "", Text(4096, also=check_key, words="a stream key without spaces", pattern=r"\S+"),
         "Stream key, where the server gives address and key apart", name="stream-key", applies=_START,
         group=Group.PUSH, secret=True,
     )  # fmt: skip
@@ -197,7 +199,7 @@ class Settings:
         "auto", Text(1024, also=media_input, words="auto, none, a sound device's name, or file:PATH"),
         "auto: the board's microphone, or the sound of the camera's media file; none: silence; an ALSA device; "
         "or file:PATH to play a media file in a loop",
-        name="microphone", applies=_START, group=Group.INPUTS,
+        name="microphone.input", applies=_START, group=Group.INPUTS,
     )  # fmt: skip
     microphone_gain: float = _setting(
         0.0, Number(-40, 20, "dB"), "Gain on the microphone's sound", name="microphone.gain", unit="dB",
@@ -240,8 +242,8 @@ class Settings:
         name="time-zone", group=Group.BOX,
     )  # fmt: skip
     snapshot_folder: str = _setting(
-        "", Text(1024, words="an absolute folder, or empty for snapshots/ in the state directory"),
-        "Where snapshots are kept", name="snapshot.folder", group=Group.BOX,
+        "", Text(1024, also=absolute_folder, words="an absolute folder, or empty"),
+        "Where snapshots are kept; empty: snapshots/ in the state directory", name="snapshot.folder", group=Group.BOX,
     )  # fmt: skip
     snapshot_limit: int = _setting(
         200, Integer(1, 10000), "How many snapshots are kept; the oldest go first", name="snapshot.limit", group=Group.BOX
@@ -263,3 +265,6 @@ def _declared() -> dict[str, Declared]:
 
 DECLARED: dict[str, Declared] = _declared()
 """Every setting by its name, in the order of the declaration."""
+
+ALIASES: dict[str, str] = {"microphone": "microphone.input"}
+"""Other names that are taken wherever a setting is named, and never given out."""

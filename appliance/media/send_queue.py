@@ -1,0 +1,223 @@
+"""The send queue: between the encoders and the network, and the only place where pictures are dropped.
+
+Producers never wait. Sound and picture come from different threads and are handed out in the order of their
+timestamps. A tag that is alone in the queue is held back, for at most :data:`HOLD_S`, while the other track may still
+deliver an earlier one.
+
+Drop rule: nothing while less than :data:`VIDEO_LIMIT_MS` of video is queued. Beyond that, inter frames go from the
+oldest up to the next keyframe, which is asked for at once when none is queued. Sound, parameter sets and keyframes
+stay.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from appliance.media.tags import Tag, TagKind
+
+HOLD_S = 0.25
+"""How long a tag waits for an earlier one of the other track: an AAC frame of 16 kHz sound is 64 ms long, leaves the
+encoder one frame late, and was captured in blocks."""
+
+LIVE_S = 0.5
+"""A track that delivered nothing for this long is not waited for."""
+
+VIDEO_LIMIT_MS = 700
+"""Queued video beyond this is dropped up to a keyframe (SPEC 4)."""
+
+AUDIO_LIMIT_MS = 20_000
+"""A bound for memory alone: without progress the session ends after 8 s (SPEC 5), long before this."""
+
+
+@dataclass(frozen=True, slots=True)
+class QueueDepth:
+    """What waits in the queue: bytes, frames, and milliseconds of media from the oldest to the newest."""
+
+    bytes: int
+    video_frames: int
+    audio_frames: int
+    video_ms: int
+    audio_ms: int
+
+
+class SendQueue:
+    """All methods may be called from any thread; none blocks.
+
+    ``on_drop(frames)`` is called, in the producer's thread, after pictures were dropped: whoever owns the encoder
+    asks it for a keyframe.
+    """
+
+    def __init__(
+        self, *, on_drop: Callable[[int], None] | None = None, now: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._lock = threading.Lock()
+        self._now = now
+        self._on_drop = on_drop
+        self._wake: Callable[[], None] | None = None
+        self._open = False
+        self._video = False
+        self._started = False
+        self._awaiting_keyframe = True
+        self._queues: dict[TagKind, deque[tuple[Tag, float]]] = {TagKind.VIDEO: deque(), TagKind.AUDIO: deque()}
+        self._headers: dict[TagKind, Tag] = {}
+        self._newest: dict[TagKind, tuple[int, float]] = {}
+        self._bytes = 0
+        self.dropped_frames = 0
+
+    def set_wake(self, wake: Callable[[], None] | None) -> None:
+        """``wake`` is called after every put and close; it must not block."""
+        self._wake = wake
+
+    def open(self, *, video: bool = True) -> None:
+        """A session published: keep what comes from now on. With ``video`` the stream begins with the next keyframe,
+        behind the parameter sets; sound older than that keyframe is left out."""
+        with self._lock:
+            self._clear()
+            self._open, self._video, self._started = True, video, not video
+            self._awaiting_keyframe = True
+            if not video:
+                self._put_headers()
+
+    def close(self) -> None:
+        """The session is gone: drop what waits, remember the sequence headers for the next one."""
+        with self._lock:
+            self._open = False
+            self._clear()
+        self._call_wake()
+
+    def forget(self) -> None:
+        """A push ended: the next one brings sequence headers of its own."""
+        with self._lock:
+            self._headers.clear()
+            self._newest.clear()
+
+    def put(self, tag: Tag) -> None:
+        """Queue one tag of either track."""
+        dropped = 0
+        with self._lock:
+            if tag.header:
+                self._headers[tag.kind] = tag
+            else:
+                self._newest[tag.kind] = (tag.time_ms, self._now())
+            if not self._open:
+                return
+            if tag.kind is TagKind.VIDEO:
+                dropped = self._put_video(tag)
+            elif self._started:
+                self._append(tag)
+                if self._span_ms(TagKind.AUDIO) > AUDIO_LIMIT_MS:
+                    self._pop(TagKind.AUDIO)
+        if dropped:
+            self.dropped_frames += dropped
+            if self._on_drop is not None:
+                self._on_drop(dropped)
+        self._call_wake()
+
+    def take(self, now_s: float) -> Tag | None:
+        """The next tag in timestamp order, None while none may go out."""
+        with self._lock:
+            kind, wait_s = self._next(now_s)
+            return self._pop(kind) if kind is not None and wait_s <= 0 else None
+
+    def wait_s(self, now_s: float) -> float | None:
+        """Seconds until :meth:`take` may give a tag by the passage of time alone; None when only a put changes it."""
+        with self._lock:
+            kind, wait_s = self._next(now_s)
+            return None if kind is None else wait_s
+
+    def depth(self) -> QueueDepth:
+        """What waits now."""
+        with self._lock:
+            video, audio = self._queues[TagKind.VIDEO], self._queues[TagKind.AUDIO]
+            return QueueDepth(
+                self._bytes, len(video), len(audio), self._span_ms(TagKind.VIDEO), self._span_ms(TagKind.AUDIO)
+            )
+
+    # -- under the lock ------------------------------------------------------------------------------------
+
+    def _put_video(self, tag: Tag) -> int:
+        if tag.header:
+            # Goes out in front of the keyframe that it was made for; a stream that has not begun gets it then.
+            if self._started and self._video:
+                self._append(tag)
+            return 0
+        if self._awaiting_keyframe:
+            if not tag.keyframe:
+                return 0
+            self._awaiting_keyframe = False
+        if not self._started:
+            self._started = True
+            self._put_headers()
+        self._append(tag)
+        return self._drop_late() if self._span_ms(TagKind.VIDEO) > VIDEO_LIMIT_MS else 0
+
+    def _drop_late(self) -> int:
+        queue = self._queues[TagKind.VIDEO]
+        newest_key = max((i for i, (tag, _) in enumerate(queue) if tag.keyframe), default=-1)
+        oldest_key = next((i for i, (tag, _) in enumerate(queue) if tag.keyframe), -1)
+        if newest_key > oldest_key or oldest_key > 0:
+            # a later keyframe is here: the inter frames before it go
+            kept = [item for i, item in enumerate(queue) if i >= newest_key or item[0].keyframe or item[0].header]
+        else:
+            kept = [item for item in queue if item[0].keyframe or item[0].header]
+            self._awaiting_keyframe = True
+        dropped = len(queue) - len(kept)
+        if dropped:
+            queue.clear()
+            queue.extend(kept)
+            self._bytes = sum(len(tag.body) for q in self._queues.values() for tag, _ in q)
+        return dropped
+
+    def _put_headers(self) -> None:
+        for kind in (TagKind.VIDEO, TagKind.AUDIO) if self._video else (TagKind.AUDIO,):
+            if kind in self._headers:
+                self._append(self._headers[kind])
+
+    def _append(self, tag: Tag) -> None:
+        self._queues[tag.kind].append((tag, self._now()))
+        self._bytes += len(tag.body)
+
+    def _pop(self, kind: TagKind) -> Tag:
+        tag, _ = self._queues[kind].popleft()
+        self._bytes -= len(tag.body)
+        return tag
+
+    def _clear(self) -> None:
+        for queue in self._queues.values():
+            queue.clear()
+        self._bytes = 0
+
+    def _span_ms(self, kind: TagKind) -> int:
+        frames = [tag.time_ms for tag, _ in (self._ends(kind)) if not tag.header]
+        return max(0, frames[-1] - frames[0]) if frames else 0
+
+    def _ends(self, kind: TagKind) -> list[tuple[Tag, float]]:
+        queue = self._queues[kind]
+        first = next((item for item in queue if not item[0].header), None)
+        return [] if first is None else [first, queue[-1]]
+
+    def _next(self, now_s: float) -> tuple[TagKind | None, float]:
+        """Which track's head is next, and how long it is still held back."""
+        video, audio = self._queues[TagKind.VIDEO], self._queues[TagKind.AUDIO]
+        for kind, queue in self._queues.items():
+            if queue and queue[0][0].header:
+                return kind, 0.0
+        if video and audio:
+            return (TagKind.VIDEO if video[0][0].time_ms <= audio[0][0].time_ms else TagKind.AUDIO), 0.0
+        if not video and not audio:
+            return None, 0.0
+        kind, other = (TagKind.VIDEO, TagKind.AUDIO) if video else (TagKind.AUDIO, TagKind.VIDEO)
+        tag, queued_s = self._queues[kind][0]
+        newest = self._newest.get(other)
+        if newest is None or newest[0] >= tag.time_ms or now_s - newest[1] > LIVE_S or not self._video:
+            return kind, 0.0
+        return kind, max(0.0, queued_s + HOLD_S - now_s)
+
+    def _call_wake(self) -> None:
+        wake = self._wake
+        if wake is not None:
+            wake()
