@@ -1,0 +1,223 @@
+"""Which encoder makes the stream's pictures, and their way into the send queue."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import av
+
+from appliance.errors import HardwareEncoderError, LivePusherError, UnsupportedResolution, VideoEncodeError
+from appliance.media.encoders import STILL_BUFFER_S, SoftwareEncoder
+from appliance.media.flv import FlvVideoTrack
+from appliance.media.meters import RateMeter
+from appliance.media.send_queue import SendQueue
+from appliance.media.sources import CameraEncoder, EncodedPicture, VideoSpec
+
+log = logging.getLogger(__name__)
+
+FAILURES = 3
+FAILURES_WITHIN_S = 10.0
+"""An encoder that fails so often in so short a time cannot be restarted (-1303)."""
+
+
+class EncoderReports(Protocol):
+    """What happened to the encoder; any thread, returns at once."""
+
+    def encoder_started(self, name: str, spec: VideoSpec) -> None: ...
+
+    def hardware_encoder_failed(self, error: HardwareEncoderError) -> None:
+        """The software encoder goes on."""
+        ...
+
+    def encoder_failed(self, error: LivePusherError) -> None:
+        """The encoder could not be restarted: the push cannot go on."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class VideoFigures:
+    """What really left the encoder in the last seconds."""
+
+    encoder: str
+    width: int
+    height: int
+    fps: float
+    kbps: float
+    gop_s: float
+
+
+class VideoEncoding:
+    """One push's video track: changes of encoder, size and source, on one timeline that never goes back.
+
+    :meth:`begin`, :meth:`use`, :meth:`put` and :meth:`end` belong to the pipeline's thread; a hardware encoder delivers
+    in the driver's. :meth:`request_keyframe`, :meth:`set_bitrate` and :meth:`figures` may be called from any thread.
+    """
+
+    def __init__(
+        self, queue: SendQueue, reports: EncoderReports, now: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._queue = queue
+        self._reports = reports
+        self._now = now
+        self._lock = threading.Lock()
+        self._track: FlvVideoTrack | None = None
+        self._epoch = 0.0
+        self._last_ms = -1
+        self._software: SoftwareEncoder | None = None
+        self._hardware: CameraEncoder | None = None
+        self._hardware_failed = False
+        self._using: tuple[VideoSpec, bool, int] | None = None
+        self._bitrate: int | None = None
+        self._applied: int | None = None
+        self._keyframe = False
+        self._failures: list[float] = []
+        self._frames = RateMeter()
+        self._bits = RateMeter()
+        self._last_key_ms: int | None = None
+        self._gop_s = 0.0
+
+    def begin(self, epoch_s: float) -> None:
+        """A push begins; its timestamps count from ``epoch_s`` of the monotonic clock."""
+        with self._lock:
+            self._track = FlvVideoTrack()
+            self._epoch, self._last_ms, self._last_key_ms = epoch_s, -1, None
+        self._hardware_failed = False
+        self._bitrate = None
+        self._failures.clear()
+
+    def end(self) -> None:
+        """The push is over."""
+        self._drop_encoder()
+        with self._lock:
+            self._track = None
+
+    @property
+    def begun(self) -> bool:
+        return self._track is not None
+
+    def use(self, spec: VideoSpec, hardware: CameraEncoder | None, *, still: bool = False) -> None:
+        """Have pictures of ``spec`` encoded from here on; nothing happens where that is so already."""
+        if self._hardware_failed:
+            hardware = None
+        wanted = (spec, still, id(hardware))
+        if self._using is not None and wanted == self._using:
+            return
+        self._drop_encoder()
+        if hardware is not None:
+            try:
+                hardware.start(self._at_bitrate(spec), self._put_encoded)
+                self._hardware = hardware
+            except HardwareEncoderError as error:
+                self._hardware_lost(error)
+        if self._hardware is None:
+            self._software = SoftwareEncoder(
+                spec if still else self._at_bitrate(spec), **({"buffer_s": STILL_BUFFER_S} if still else {})
+            )
+        self._using = (spec, still, id(self._hardware) if self._hardware is not None else id(None))
+        self._applied = None if still else self._bitrate
+        if not still:
+            self._reports.encoder_started(self.name, self._at_bitrate(spec))
+
+    @property
+    def name(self) -> str:
+        """The encoder in use, for people; empty when there is none."""
+        encoder = self._hardware or self._software
+        return encoder.name if encoder is not None else ""
+
+    def put(self, frame: av.VideoFrame, time_s: float) -> None:
+        """Encode one picture of the size in use. With a hardware encoder there is nothing to do but its controls."""
+        keyframe, self._keyframe = self._keyframe, False
+        self._control(keyframe)
+        if self._software is None:
+            return
+        if round((time_s - self._epoch) * 1000) <= self._last_ms:
+            self._keyframe |= keyframe
+            return  # captured before the last picture of the source before it
+        try:
+            for picture in self._software.encode(frame, time_s - self._epoch, keyframe=keyframe):
+                self._put_encoded(EncodedPicture(picture.data, time_s, picture.keyframe))
+        except VideoEncodeError as error:
+            self._restart(error)
+
+    def request_keyframe(self) -> None:
+        """The next picture will be a keyframe."""
+        self._keyframe = True
+
+    def set_bitrate(self, kbps: int | None) -> None:
+        """The bitrate from here on, None: as the spec says. Not for still pictures."""
+        self._bitrate = kbps
+
+    def figures(self) -> VideoFigures:
+        spec = self._using[0] if self._using is not None else None
+        return VideoFigures(
+            encoder=self.name,
+            width=spec.width if spec else 0,
+            height=spec.height if spec else 0,
+            fps=self._frames.rate(),
+            kbps=self._bits.rate() / 1000,
+            gop_s=self._gop_s,
+        )
+
+    # -- inside --------------------------------------------------------------------------------------------
+
+    def _at_bitrate(self, spec: VideoSpec) -> VideoSpec:
+        return spec if self._bitrate is None else replace(spec, bitrate_kbps=min(self._bitrate, spec.ceiling_kbps))
+
+    def _control(self, keyframe: bool) -> None:
+        bitrate = self._bitrate
+        still = self._using is not None and self._using[1]
+        try:
+            if bitrate is not None and bitrate != self._applied and not still:
+                self._applied = bitrate
+                encoder = self._hardware or self._software
+                if encoder is not None:
+                    encoder.set_bitrate(bitrate)
+            if keyframe and self._hardware is not None:
+                self._hardware.force_keyframe()
+        except HardwareEncoderError as error:
+            self._hardware_lost(error)
+            self._using = None
+
+    def _put_encoded(self, picture: EncodedPicture) -> None:
+        with self._lock:
+            track, time_ms = self._track, round((picture.time_s - self._epoch) * 1000)
+            if track is None or time_ms < 0:
+                return
+            if time_ms <= self._last_ms:
+                time_ms = self._last_ms + 1
+            self._last_ms = time_ms
+            tags = track.mux(picture.data, time_ms, keyframe=picture.keyframe)
+            if picture.keyframe:
+                if self._last_key_ms is not None:
+                    self._gop_s = (time_ms - self._last_key_ms) / 1000
+                self._last_key_ms = time_ms
+        self._frames.add()
+        self._bits.add(8 * len(picture.data))
+        for tag in tags:
+            self._queue.put(tag)
+
+    def _hardware_lost(self, error: HardwareEncoderError) -> None:
+        hardware, self._hardware = self._hardware, None
+        self._hardware_failed = True
+        if hardware is not None:
+            hardware.stop()
+        self._reports.hardware_encoder_failed(error)
+
+    def _restart(self, error: VideoEncodeError | UnsupportedResolution) -> None:
+        log.warning("the video encoder failed and is started again: %s", error.reason)
+        now = self._now()
+        self._failures = [t for t in self._failures if now - t < FAILURES_WITHIN_S] + [now]
+        self._drop_encoder()
+        if len(self._failures) >= FAILURES:
+            self._reports.encoder_failed(error)
+
+    def _drop_encoder(self) -> None:
+        if self._hardware is not None:
+            self._hardware.stop()
+        self._hardware = self._software = None
+        self._using = None
