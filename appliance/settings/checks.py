@@ -20,7 +20,14 @@ def media_input(value: str) -> None:
 
 
 def time_zone(value: str) -> None:
+    if value == "UTC":
+        return  # needs no data base of time zones, which a small system may lack
     try:
         ZoneInfo(value)
     except Exception as error:
         raise ValueError("is no time zone; allowed: a name like UTC or Europe/Zurich") from error
+
+
+def absolute_folder(value: str) -> None:
+    if not PurePath(value).is_absolute() or ".." in PurePath(value).parts:
+        raise ValueError("allowed: an absolute path like /media/snapshots, or empty")

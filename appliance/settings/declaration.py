@@ -8,7 +8,7 @@ are made from this declaration. In Python a setting is an attribute with undersc
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
-from enum import Enum, StrEnum
+from enum import StrEnum
 from typing import Any, TypeVar
 
 from appliance.settings.checks import absolute_folder, media_input, time_zone, webhook_url

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
+
+# What the command line takes as a number: no blanks, underscores or digits of other scripts, which int() would take.
+_WHOLE = re.compile(r"[+-]?[0-9]{1,18}")
+_DECIMAL = re.compile(r"[+-]?[0-9]{1,18}(\.[0-9]{0,18})?")
 
 
 class Kind(Protocol):
@@ -25,6 +30,15 @@ class Kind(Protocol):
     def schema(self) -> dict[str, Any]:
         """What is allowed, as JSON Schema."""
         ...
+
+
+def _whole(value: object) -> int | None:
+    """``value`` as a whole number: 5 is one, and so is 5.0, which JSON does not tell from 5; true is none."""
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value if isinstance(value, int) else None
 
 
 @dataclass(frozen=True)
@@ -57,15 +71,13 @@ class Integer:
     unit: str = ""
 
     def check(self, value: object) -> object:
-        if isinstance(value, bool) or not isinstance(value, int) or not self.low <= value <= self.high:
+        whole = _whole(value)
+        if whole is None or not self.low <= whole <= self.high:
             raise ValueError(self.allowed())
-        return value
+        return whole
 
     def parse(self, text: str) -> object:
-        try:
-            return self.check(int(text))
-        except ValueError:
-            raise ValueError(self.allowed()) from None
+        return self.check(int(text) if _WHOLE.fullmatch(text) else None)
 
     def allowed(self) -> str:
         return f"allowed: a whole number from {self.low} to {self.high}" + (f" ({self.unit})" if self.unit else "")
@@ -88,10 +100,7 @@ class Number:
         return float(value)
 
     def parse(self, text: str) -> object:
-        try:
-            return self.check(float(text))
-        except ValueError:
-            raise ValueError(self.allowed()) from None
+        return self.check(float(text) if _DECIMAL.fullmatch(text) else None)
 
     def allowed(self) -> str:
         return f"allowed: a number from {self.low:g} to {self.high:g}" + (f" ({self.unit})" if self.unit else "")
@@ -107,9 +116,10 @@ class Choice:
     values: tuple[str | int, ...]
 
     def check(self, value: object) -> object:
-        if isinstance(value, bool) or value not in self.values or type(value) is not type(self.values[0]):
+        known = value if isinstance(value, str) else _whole(value)
+        if known is None or known not in self.values:
             raise ValueError(self.allowed())
-        return value
+        return known
 
     def parse(self, text: str) -> object:
         for value in self.values:
@@ -126,13 +136,13 @@ class Choice:
 
 @dataclass(frozen=True)
 class Text:
-    """One line of text. ``also`` looks closer and raises ValueError with what is allowed."""
+    """One line of text, or empty. A text that is not empty matches ``pattern`` (a regular expression that Python and
+    JavaScript read alike), and ``also`` looks closer: it raises ValueError with what is allowed."""
 
     max_length: int = 255
-    secret: bool = False
     also: Callable[[str], None] | None = None
     words: str = "one line of text"
-    format: str = ""
+    pattern: str = ""
 
     def check(self, value: object) -> object:
         if not isinstance(value, str):
@@ -143,8 +153,10 @@ class Text:
             if not character.isprintable():
                 what = "a line break" if character in "\r\n" else "a control character"
                 raise ValueError(f"{what} at position {position + 1} of {len(value)}; {self.allowed()}")
-        if self.also is not None and value:
+        if value and self.also is not None:
             self.also(value)
+        if value and self.pattern and not re.fullmatch(self.pattern, value):
+            raise ValueError(self.allowed())
         return value
 
     def parse(self, text: str) -> object:
@@ -154,7 +166,5 @@ class Text:
         return f"allowed: {self.words}, at most {self.max_length} characters"
 
     def schema(self) -> dict[str, Any]:
-        schema: dict[str, Any] = {"type": "string", "maxLength": self.max_length}
-        if self.format:
-            schema["format"] = self.format
-        return schema
+        pattern = f"^(?:{self.pattern})?$" if self.pattern else "^[^\\u0000-\\u001f\\u007f]*$"
+        return {"type": "string", "maxLength": self.max_length, "pattern": pattern}
