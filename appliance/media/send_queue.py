@@ -4,7 +4,7 @@ Producers never wait. Sound and picture come from different threads and are hand
 timestamps. A tag that is alone in the queue is held back, for at most :data:`HOLD_S`, while the other track may still
 deliver an earlier one.
 
-Drop rule: nothing while less than :data:`VIDEO_LIMIT_MS` of video is queued. Beyond that, inter frames go from the
+Drop rule: nothing while the oldest picture has waited for less than :data:`VIDEO_LIMIT_S`. Beyond that, inter frames go from the
 oldest up to the next keyframe, which is asked for at once when none is queued. Sound, parameter sets and keyframes
 stay.
 """
@@ -15,7 +15,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from appliance.media.tags import Tag, TagKind
 
@@ -26,8 +26,9 @@ encoder one frame late, and was captured in blocks."""
 LIVE_S = 0.5
 """A track that delivered nothing for this long is not waited for."""
 
-VIDEO_LIMIT_MS = 700
-"""Queued video beyond this is dropped up to a keyframe (SPEC 4)."""
+VIDEO_LIMIT_S = 0.7
+"""Video that has waited for longer is dropped up to a keyframe (SPEC 4). Time in the queue and not the span of
+timestamps: one picture a second is a slow source, and no queue."""
 
 AUDIO_LIMIT_MS = 20_000
 """A bound for memory alone: without progress the session ends after 8 s (SPEC 5), long before this."""
@@ -62,6 +63,8 @@ class SendQueue:
         self._video = False
         self._started = False
         self._awaiting_keyframe = True
+        self._begin_ms = 0
+        self._first_is_due = True
         self._queues: dict[TagKind, deque[tuple[Tag, float]]] = {TagKind.VIDEO: deque(), TagKind.AUDIO: deque()}
         self._headers: dict[TagKind, Tag] = {}
         self._newest: dict[TagKind, tuple[int, float]] = {}
@@ -77,10 +80,10 @@ class SendQueue:
         behind the parameter sets; sound older than that keyframe is left out."""
         with self._lock:
             self._clear()
-            self._open, self._video, self._started = True, video, not video
+            self._open, self._video, self._started = True, video, False
             self._awaiting_keyframe = True
-            if not video:
-                self._put_headers()
+            self._begin_ms = 0
+            self._first_is_due = True
 
     def close(self) -> None:
         """The session is gone: drop what waits, remember the sequence headers for the next one."""
@@ -107,10 +110,8 @@ class SendQueue:
                 return
             if tag.kind is TagKind.VIDEO:
                 dropped = self._put_video(tag)
-            elif self._started:
-                self._append(tag)
-                if self._span_ms(TagKind.AUDIO) > AUDIO_LIMIT_MS:
-                    self._pop(TagKind.AUDIO)
+            else:
+                self._put_audio(tag)
         if dropped:
             self.dropped_frames += dropped
             if self._on_drop is not None:
@@ -121,7 +122,11 @@ class SendQueue:
         """The next tag in timestamp order, None while none may go out."""
         with self._lock:
             kind, wait_s = self._next(now_s)
-            return self._pop(kind) if kind is not None and wait_s <= 0 else None
+            if kind is None or wait_s > 0:
+                return None
+            tag = self._pop(kind)
+            self._first_is_due = self._first_is_due and tag.header
+            return tag
 
     def wait_s(self, now_s: float) -> float | None:
         """Seconds until :meth:`take` may give a tag by the passage of time alone; None when only a put changes it."""
@@ -149,11 +154,26 @@ class SendQueue:
             if not tag.keyframe:
                 return 0
             self._awaiting_keyframe = False
-        if not self._started:
-            self._started = True
-            self._put_headers()
+        self._begin(tag.time_ms)
         self._append(tag)
-        return self._drop_late() if self._span_ms(TagKind.VIDEO) > VIDEO_LIMIT_MS else 0
+        return self._drop_late() if self._video_age_s() > VIDEO_LIMIT_S else 0
+
+    def _put_audio(self, tag: Tag) -> None:
+        if not self._video and not tag.header:
+            self._begin(tag.time_ms)
+        if self._started and (tag.header or tag.time_ms >= self._begin_ms):
+            self._append(tag)
+            if self._span_ms(TagKind.AUDIO) > AUDIO_LIMIT_MS:
+                self._pop(TagKind.AUDIO)
+
+    def _begin(self, time_ms: int) -> None:
+        """The session's stream begins with the frame of ``time_ms``, behind the headers."""
+        if self._started:
+            return
+        self._started, self._begin_ms = True, time_ms
+        for kind in (TagKind.VIDEO, TagKind.AUDIO) if self._video else (TagKind.AUDIO,):
+            if kind in self._headers:
+                self._append(replace(self._headers[kind], time_ms=time_ms))
 
     def _drop_late(self) -> int:
         queue = self._queues[TagKind.VIDEO]
@@ -172,11 +192,6 @@ class SendQueue:
             self._bytes = sum(len(tag.body) for q in self._queues.values() for tag, _ in q)
         return dropped
 
-    def _put_headers(self) -> None:
-        for kind in (TagKind.VIDEO, TagKind.AUDIO) if self._video else (TagKind.AUDIO,):
-            if kind in self._headers:
-                self._append(self._headers[kind])
-
     def _append(self, tag: Tag) -> None:
         self._queues[tag.kind].append((tag, self._now()))
         self._bytes += len(tag.body)
@@ -194,6 +209,10 @@ class SendQueue:
     def _span_ms(self, kind: TagKind) -> int:
         frames = [tag.time_ms for tag, _ in (self._ends(kind)) if not tag.header]
         return max(0, frames[-1] - frames[0]) if frames else 0
+
+    def _video_age_s(self) -> float:
+        ends = self._ends(TagKind.VIDEO)
+        return self._now() - ends[0][1] if ends else 0.0
 
     def _ends(self, kind: TagKind) -> list[tuple[Tag, float]]:
         queue = self._queues[kind]
@@ -215,6 +234,8 @@ class SendQueue:
         newest = self._newest.get(other)
         if newest is None or newest[0] >= tag.time_ms or now_s - newest[1] > LIVE_S or not self._video:
             return kind, 0.0
+        if self._first_is_due:
+            return kind, 0.0  # the stream begins here: there is nothing that could be earlier
         return kind, max(0.0, queued_s + HOLD_S - now_s)
 
     def _call_wake(self) -> None:

@@ -16,7 +16,7 @@ from typing import Protocol
 import av
 from PIL import Image
 
-from appliance.errors import LivePusherError, UnsupportedResolution, VideoEncodeError
+from appliance.errors import HardwareEncoderError, LivePusherError, UnsupportedResolution, VideoEncodeError
 from appliance.media.camera_slot import CameraReports, CameraSlot, CameraWish
 from appliance.media.formatter import Formatter, Shape
 from appliance.media.hands import Hands
@@ -55,6 +55,8 @@ class VideoPlan:
     epoch_s: float = 0.0
     hardware: bool = True
     """Whether a camera's own encoder may be used."""
+    expect_hardware: bool = False
+    """Whether it is to be told (1103) when the camera has none."""
     auto_focus: bool = True
 
 
@@ -201,6 +203,8 @@ class VideoPipeline:
             return
         camera = self._slot.camera
         hardware = camera.encoder if camera is not None and plan.hardware else None
+        if hardware is None and plan.hardware and plan.expect_hardware and plan.spec is not None:
+            self.encoding.lacks_hardware(HardwareEncoderError("the camera has no hardware encoder behind it"))
         self._deliver(plan, plan.spec, frame, picture.time_s, hardware)
         now = self._now()
         if now >= self._preview_due:

@@ -123,6 +123,11 @@ class VideoEncoding:
         if not still:
             self._reports.encoder_started(self.name, self._at_bitrate(spec))
 
+    def lacks_hardware(self, error: HardwareEncoderError) -> None:
+        """Tell, once a push, that there is no hardware encoder where one was expected."""
+        if not self._hardware_failed:
+            self._hardware_lost(error)
+
     @property
     def name(self) -> str:
         """The encoder in use, for people; empty when there is none."""

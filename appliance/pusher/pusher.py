@@ -176,6 +176,10 @@ class Pusher:
         """Tell the machine what happened; never waits."""
         self._inbox.put(happening)
 
+    def post(self, work: Callable[[], None]) -> None:
+        """Have ``work`` done in the pusher's thread, in the order of things; it must not wait."""
+        self._inbox.put(work)
+
     def status(self) -> dict[str, Any]:
         """``GET /api/v1/status`` (SPEC 11)."""
         context = self._context
@@ -259,12 +263,12 @@ class Pusher:
         if self._context.state is not was.state:
             self._since = time.time()
             log.info("%s -> %s (%s)", was.state, self._context.state, happening.input)
-        for action in actions:
-            self._act(action, call)
         media = plan(self._context)
         if media != self._plan:
             self._plan = media
             self._effects.apply(media)
+        for action in actions:
+            self._act(action, call)
         if self._context is not was:
             for watcher in self._watchers:
                 watcher(self._context)

@@ -1,0 +1,294 @@
+"""The pusher's effects: pipelines, queue, session and snapshots, wired together (SPEC 2)."""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+from appliance import __version__
+from appliance import event_codes as codes
+from appliance.engine.figures import Figures
+from appliance.engine.link import Link
+from appliance.engine.plans import AUDIO_KBPS, effective, picture_size, rules_of, sound_format, sound_plan, video_plan
+from appliance.engine.reports import MediaReports
+from appliance.errors import LivePusherError, OperationRefused, SettingError
+from appliance.events import EventBus
+from appliance.media.audio import AudioPipeline
+from appliance.media.camera_slot import CameraWish
+from appliance.media.formatter import Shape
+from appliance.media.hands import Hands
+from appliance.media.live_picture import LiveJpeg
+from appliance.media.send_queue import SendQueue
+from appliance.media.snapshots import SnapshotFolder
+from appliance.media.sources import Camera, Microphone
+from appliance.media.video import VideoPipeline, VideoPlan
+from appliance.pusher.operations import Operation
+from appliance.pusher.pusher import Pusher
+from appliance.pusher.states import Happening, Input, MediaPlan, State
+from appliance.settings import push_address
+from appliance.settings.declaration import Settings
+from appliance.settings.store import SettingsStore
+from appliance.threads import Worker
+
+log = logging.getLogger(__name__)
+
+
+class Inputs(Protocol):
+    """Where cameras and microphones come from; called in the threads that open devices."""
+
+    hardware_encoder: bool
+    """Whether the board should have hardware encoders behind its cameras."""
+
+    def camera(self, settings: Settings, position: str) -> Camera: ...
+
+    def microphone(self, settings: Settings, position: str) -> Microphone | None: ...
+
+
+class Engine:
+    """Everything behind the pusher. :meth:`apply`, :meth:`connect`, :meth:`disconnect`, :meth:`take_snapshot`
+    and :meth:`adjust` belong to the pusher's thread; the rest may be called by anybody."""
+
+    def __init__(
+        self,
+        store: SettingsStore,
+        inputs: Inputs,
+        events: EventBus,
+        snapshots: SnapshotFolder,
+        *,
+        on_crash: Callable[[str, BaseException], None] | None = None,
+    ) -> None:
+        self._store = store
+        self._inputs = inputs
+        self._events = events
+        self._snapshots = snapshots
+        self.preview = LiveJpeg()
+        self._settings = store.current
+        self._media = MediaPlan()
+        self._epoch_s = 0.0
+        self._size = picture_size(self._settings, hardware=inputs.hardware_encoder)
+        self.muted = self._settings.muted
+        self._zoom = self._settings.zoom
+        self._gain_db = self._settings.microphone_gain
+        self.toggle_torch: Callable[[], bool] | None = None
+
+        self.pusher = Pusher(
+            self, events, rules=rules_of(self._settings), position=self._settings.device_position, on_crash=on_crash
+        )
+        self.reports = MediaReports(events, self.pusher.report, lambda: self._settings.max_bitrate)
+        self.queue = SendQueue(on_drop=lambda frames: self.video.encoding.request_keyframe())
+        self.video = VideoPipeline(
+            self._open_camera, self.queue, self.reports, preview=self.preview,
+            idle=VideoPlan(Shape(*self._size)), on_crash=on_crash,
+        )  # fmt: skip
+        self.audio = AudioPipeline(self._open_microphone, self.queue, self.reports, on_crash=on_crash)
+        self.figures = Figures(self.video, self.audio, self.queue, on_crash=on_crash)
+        self.link = Link(
+            self.queue, events, self.pusher.report,
+            on_published=self.video.encoding.request_keyframe, on_session=self.figures.follow,
+        )  # fmt: skip
+        self._files = Hands("snapshots", lambda: None)
+        store.subscribe(self._settings_changed)
+
+    # -- life ----------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Start all threads; with ``autopush`` the push begins."""
+        for part in (self.video, self.audio, self.pusher):
+            part.start()
+        self.figures.worker.start()
+        if self._store.current.autopush:
+            error = self.check_start()
+            if error is None:
+                self.pusher.report(Happening(Input.START, by="autopush"))
+            else:
+                self._events.emit(codes.SETTINGS_REFUSED, reason=f"autopush cannot start: {error.reason}")
+
+    def close(self) -> None:
+        """End the push, announced to the server, and all threads; within 2.5 s."""
+        self.pusher.perform(Operation.STOP, by="the service", timeout_s=1.0)
+        self.pusher.close(0.5)
+        self.figures.worker.request_stop()
+        self.video.worker.request_stop()
+        self.audio.close(0.5)
+        self.video.close(0.5)
+        self._files.close(0.2)
+
+    @property
+    def workers(self) -> list[Worker]:
+        """The threads whose progress the watchdog looks at."""
+        return [self.pusher.worker, self.video.worker, self.audio.worker, self.figures.worker]
+
+    # -- effects: the pusher's thread ----------------------------------------------------------------------
+
+    def check_start(self) -> LivePusherError | None:
+        settings = self._store.current
+        if not settings.url:
+            return OperationRefused("there is no push address; set url in the settings first")
+        try:
+            push_address.parse(settings.url, settings.stream_key)
+        except ValueError as error:
+            return SettingError({"url": str(error)})
+        return None
+
+    def apply(self, media: MediaPlan) -> None:
+        was, self._media = self._media, media
+        if media.encode and not was.encode:
+            self._settings = self._store.current
+            self._store.set_applied(self._settings)
+            self._epoch_s = time.monotonic()
+            self.queue.forget()
+            self.figures.begin()
+            self.reports.push_begins()
+        self._refresh()
+
+    def _refresh(self) -> None:
+        """Tell the pipelines the present plan under the present settings."""
+        media, current = self._media, self._store.current
+        settings = effective(self._settings, current) if media.encode else current
+        self._settings = settings
+        hardware = self._inputs.hardware_encoder
+        if not media.encode:
+            self._size = picture_size(settings, hardware=hardware)
+        elif not self.pusher.context.connected and not self.video.encoding.begun:
+            self._size = picture_size(settings, hardware=hardware)
+        position = self.pusher.context.position
+        self.video.set_plan(
+            video_plan(
+                media, settings, epoch_s=self._epoch_s, zoom=self._zoom, hardware=hardware, size=self._size
+            )
+        )  # fmt: skip
+        self.audio.set_plan(
+            sound_plan(
+                media, settings, position=position, epoch_s=self._epoch_s, muted=self.muted, gain_db=self._gain_db
+            )
+        )  # fmt: skip
+
+    def connect(self) -> None:
+        settings = self._settings
+        address = push_address.parse(settings.url, settings.stream_key)
+        self.link.connect(address, self._metadata, video=self.pusher.context.video)
+
+    def disconnect(self) -> bool:
+        return self.link.disconnect()
+
+    def take_snapshot(self, done: Callable[[Mapping[str, Any] | LivePusherError], None]) -> None:
+        frame = self.video.picture
+        if frame is None:
+            done(OperationRefused("there is no picture yet"))
+            return
+        settings = self._store.current
+
+        def save() -> None:
+            try:
+                saved = self._snapshots.save(
+                    frame, limit=settings.snapshot_limit, time_zone=settings.time_zone, wall_s=time.time()
+                )
+            except LivePusherError as error:
+                self._events.emit(codes.STORAGE_FAILED, path=str(self._snapshots.folder), reason=error.reason)
+                done(error)
+                return
+            self._events.emit(codes.SNAPSHOT_TAKEN, name=saved["name"], width=saved["width"], height=saved["height"])
+            done(
+                {
+                    "tempImagePath": saved["path"], "width": saved["width"], "height": saved["height"],
+                    "href": f"/api/v1/snapshots/{saved['name']}",
+                }
+            )  # fmt: skip
+
+        self._files.do(save)
+
+    def adjust(self, operation: Operation, parameters: Mapping[str, Any], by: str) -> Mapping[str, Any]:
+        match operation:
+            case Operation.MUTE | Operation.UNMUTE:
+                muted = operation is Operation.MUTE
+                if muted != self.muted:
+                    self.muted = muted
+                    self._events.emit(codes.MUTED if muted else codes.UNMUTED, by=by)
+                result: dict[str, Any] = {"muted": muted}
+            case Operation.SET_MIC_VOLUME:
+                volume = parameters.get("volume")
+                if isinstance(volume, bool) or not isinstance(volume, int | float) or not 0 <= volume <= 1:
+                    raise ValueError(f"volume: given {volume!r}; allowed: a number from 0 to 1")
+                self._gain_db = 20 * math.log10(max(volume, 1e-6))
+                result = {"volume": volume}
+            case Operation.SET_ZOOM:
+                zoom = parameters.get("zoom")
+                if not isinstance(zoom, bool):
+                    raise ValueError(f"zoom: given {zoom!r}; allowed: true or false")
+                self._zoom = zoom
+                result = {"zoom": zoom}
+            case Operation.TOGGLE_TORCH:
+                if self.toggle_torch is None:
+                    raise OperationRefused("there is no lamp; set torch.pin in the settings")
+                lit = self.toggle_torch()
+                self._events.emit(codes.TORCH, state="on" if lit else "off", by=by)
+                result = {"torch": lit}
+            case _:
+                raise AssertionError(f"{operation} is no adjustment")
+        self._refresh()
+        return result
+
+    def status(self) -> dict[str, Any]:
+        settings, context = self._settings, self.pusher.context
+        return {
+            "url": push_address.redact(settings.url, settings.stream_key),
+            "muted": self.muted,
+            "zoom": self._zoom,
+            "camera": {
+                "name": self.video.camera_name,
+                "open": self.video.camera_name is not None,
+                "enabled": settings.enable_camera,
+                "waitingImage": self.video.shows_still,
+            },
+            "microphone": {"name": self.audio.microphone_name},
+            "mode": settings.mode,
+            "net": self.figures.net(
+                connected=context.state in (State.PUSHING, State.PAUSED),
+                reconnecting=context.state in (State.RECONNECTING, State.CONNECTING),
+                target_kbps=settings.max_bitrate if context.active and context.video else 0,
+            ),
+            "errors": list(self.reports.errors.values()),
+        }
+
+    # -- others' threads -----------------------------------------------------------------------------------
+
+    def _open_camera(self, wish: CameraWish) -> Camera:
+        return self._inputs.camera(self._settings, wish.position)
+
+    def _open_microphone(self, source: tuple[str, ...]) -> Microphone | None:
+        return self._inputs.microphone(self._settings, self.pusher.context.position)
+
+    def _settings_changed(self, old: Settings, new: Settings, names: frozenset[str]) -> None:
+        def take_over() -> None:
+            self.muted = new.muted if "muted" in names else self.muted
+            self._zoom = new.zoom if "zoom" in names else self._zoom
+            self._gain_db = new.microphone_gain if "microphone.gain" in names else self._gain_db
+            self._refresh()
+
+        self.pusher.post(take_over)
+        self.pusher.report(Happening(Input.SETTINGS, rules=rules_of(new)))
+        if "device-position" in names:
+            self.pusher.report(Happening(Input.SWITCH_CAMERA, by="the settings", position=new.device_position))
+
+    def _metadata(self) -> Mapping[str, object]:
+        """onMetaData of the present push (Adobe FLV 10.1, E.5)."""
+        settings = self._settings
+        sound = sound_format(settings)
+        data: dict[str, object] = {
+            "audiocodecid": 10.0,
+            "audiodatarate": float(AUDIO_KBPS[settings.audio_quality, sound.channels]),
+            "audiosamplerate": float(sound.rate),
+            "audiosamplesize": 16.0,
+            "stereo": sound.channels == 2,
+            "encoder": f"Live Pusher {__version__}",
+        }
+        if self.pusher.context.video:
+            width, height = self._size
+            data |= {
+                "videocodecid": 7.0, "width": float(width), "height": float(height),
+                "framerate": float(settings.fps), "videodatarate": float(settings.max_bitrate),
+            }  # fmt: skip
+        return data

@@ -1,0 +1,105 @@
+"""From the pusher's plan and the settings to what the pipelines are told. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from appliance.media.audio import SoundPlan
+from appliance.media.camera_slot import CameraWish
+from appliance.media.formatter import Shape
+from appliance.media.sources import PictureFormat, SoundFormat, VideoSpec
+from appliance.media.video import VideoPlan
+from appliance.pusher.ladder import size_for
+from appliance.pusher.states import MediaPlan, Rules
+from appliance.settings.declaration import DECLARED, Applies, Settings
+
+AUDIO_KBPS = {("low", 1): 32, ("high", 1): 64, ("high", 2): 128}
+"""AAC-LC bitrate by audio-quality and channels."""
+
+
+def rules_of(settings: Settings) -> Rules:
+    """What the state machine decides by."""
+    return Rules(
+        autopush=settings.autopush,
+        enable_camera=settings.enable_camera,
+        background_mute=settings.background_mute,
+        pause_limit_s=settings.pause_limit,
+    )
+
+
+def effective(started_with: Settings, current: Settings) -> Settings:
+    """The settings of a running push: those that apply at once as they are now, the others as they were."""
+    now = {
+        row.attribute: getattr(current, row.attribute) for row in DECLARED.values() if row.applies is Applies.NOW
+    }  # fmt: skip
+    return replace(started_with, **now)
+
+
+def sound_format(settings: Settings) -> SoundFormat:
+    """low: 16 kHz mono; high: 48 kHz, mono or stereo (SPEC 4)."""
+    if settings.audio_quality == "low":
+        return SoundFormat(16000, 1)
+    return SoundFormat(48000, 2 if settings.audio_channels == "stereo" else 1)
+
+
+def picture_size(settings: Settings, *, hardware: bool) -> tuple[int, int]:
+    """Width and height that a push with these settings begins with."""
+    return size_for(
+        settings.max_bitrate,
+        mode=settings.mode,
+        aspect=settings.aspect,
+        orientation=settings.orientation,
+        hardware=hardware and settings.encoder != "software",
+        max_kbps=settings.max_bitrate,
+    )
+
+
+def video_plan(
+    media: MediaPlan, settings: Settings, *, epoch_s: float, zoom: bool, hardware: bool, size: tuple[int, int]
+) -> VideoPlan:
+    """``size`` is that of the push; ``hardware`` whether the board should have hardware
+    encoders."""
+    width, height = size
+    wish = None
+    if media.camera is not None:
+        source = settings.camera_front if media.camera == "front" else settings.camera_back
+        wish = CameraWish(media.camera, source, PictureFormat(width, height, settings.fps))
+    spec = None
+    if media.encode and media.video:
+        spec = VideoSpec(
+            width=width,
+            height=height,
+            fps=settings.fps,
+            bitrate_kbps=settings.max_bitrate,
+            ceiling_kbps=settings.max_bitrate,
+            keyframe_interval_s=settings.keyframe_interval,
+        )
+    shape = Shape(width, height, settings.camera_rotation, settings.camera_mirror, zoom)
+    return VideoPlan(
+        shape=shape,
+        camera=wish,
+        spec=spec,
+        epoch_s=epoch_s,
+        hardware=settings.encoder != "software",
+        expect_hardware=settings.encoder == "hardware" or hardware,
+        auto_focus=settings.auto_focus,
+    )
+
+
+def sound_plan(
+    media: MediaPlan, settings: Settings, *, position: str, epoch_s: float, muted: bool, gain_db: float
+) -> SoundPlan:
+    """``position`` tells which camera's media file an ``auto`` microphone goes with."""
+    if not media.encode:
+        return SoundPlan()
+    sound = sound_format(settings)
+    camera = settings.camera_front if position == "front" else settings.camera_back
+    source = (settings.microphone, position if camera.startswith("file:") else "", camera)
+    return SoundPlan(
+        format=sound,
+        bitrate_kbps=AUDIO_KBPS[settings.audio_quality, sound.channels],
+        source=source if media.sound else None,
+        epoch_s=epoch_s,
+        muted=muted,
+        gain_db=gain_db,
+    )

@@ -1,0 +1,158 @@
+"""The send queue: order, drop rule, sequence headers."""
+
+from __future__ import annotations
+
+from appliance.media.send_queue import HOLD_S, VIDEO_LIMIT_S, SendQueue
+from appliance.media.tags import Tag, TagKind
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def video(ms: int, *, key: bool = False, header: bool = False) -> Tag:
+    return Tag(TagKind.VIDEO, ms, b"v" * 10, keyframe=key, header=header)
+
+
+def audio(ms: int, *, header: bool = False) -> Tag:
+    return Tag(TagKind.AUDIO, ms, b"a" * 4, header=header)
+
+
+def drained(queue: SendQueue, now_s: float) -> list[tuple[str, int]]:
+    tags = []
+    while (tag := queue.take(now_s)) is not None:
+        tags.append(
+            (
+                ("V" if tag.kind is TagKind.VIDEO else "A") + ("h" if tag.header else "k" if tag.keyframe else ""),
+                tag.time_ms,
+            )
+        )
+    return tags
+
+
+def test_a_session_begins_with_the_headers_and_a_keyframe() -> None:
+    queue = SendQueue(now=Clock())
+    for tag in (video(0, header=True), audio(0, header=True), video(0, key=True), audio(0), video(33)):
+        queue.put(tag)
+    queue.open()
+    for tag in (video(66), audio(64), video(100, key=True), audio(90), audio(128), video(133)):
+        queue.put(tag)
+    assert drained(queue, 10.0) == [("Vh", 100), ("Ah", 100), ("Vk", 100), ("A", 128), ("V", 133)]
+
+
+def test_sound_and_picture_go_out_by_time_and_wait_for_each_other_only_a_moment() -> None:
+    clock = Clock()
+    queue = SendQueue(now=clock)
+    queue.open()
+    queue.put(video(0, key=True))
+    queue.put(audio(0))
+    queue.put(video(33))
+    assert drained(queue, 0.0) == [("Vk", 0), ("A", 0)]
+    assert queue.take(0.0) is None  # sound of 21 ms may still come
+    assert queue.wait_s(0.0) == HOLD_S
+    queue.put(audio(21))
+    assert drained(queue, 0.0) == [("A", 21)]
+    assert drained(queue, HOLD_S) == [("V", 33)]
+    assert queue.wait_s(1.0) is None
+
+
+def test_a_dead_track_is_not_waited_for() -> None:
+    clock = Clock()
+    queue = SendQueue(now=clock)
+    queue.open()
+    queue.put(audio(0))
+    queue.put(video(10, key=True))
+    assert drained(queue, 0.0) == [("Vk", 10)]
+    clock.now = 2.0
+    queue.put(video(2010))
+    assert drained(queue, 2.0) == [("V", 2010)]
+
+
+def test_late_video_goes_up_to_the_next_keyframe_and_sound_stays() -> None:
+    dropped: list[int] = []
+    clock = Clock()
+    queue = SendQueue(on_drop=dropped.append, now=clock)
+    queue.open()
+    queue.put(video(0, key=True))
+    times = range(33, round(VIDEO_LIMIT_S * 1000) + 66, 33)
+    for ms in times:
+        clock.now = ms / 1000
+        queue.put(audio(ms))
+        queue.put(video(ms))
+    assert sum(dropped) > 0
+    kept = drained(queue, 10.0)
+    assert [t for k, t in kept if k.startswith("V")] == [0]
+    assert [t for k, t in kept if k == "A"] == list(times)
+    # inter frames are useless now, until the keyframe that was asked for
+    queue.put(video(800))
+    queue.put(video(833, key=True))
+    assert [t for k, t in drained(queue, 10.0) if k.startswith("V")] == [833]
+
+
+def test_a_keyframe_that_is_queued_ends_the_drop() -> None:
+    clock = Clock()
+    queue = SendQueue(now=clock)
+    queue.open()
+    for ms in range(0, 1001, 100):
+        clock.now = ms / 1000
+        queue.put(video(ms, key=ms in (0, 500)))
+    kept = drained(queue, 10.0)
+    assert kept[:2] == [("Vk", 0), ("Vk", 500)]
+    assert kept[-1] == ("V", 1000)
+
+
+def test_a_slow_source_is_no_queue() -> None:
+    clock = Clock()
+    queue = SendQueue(now=clock)
+    queue.open()
+    queue.put(video(0, key=True))
+    assert drained(queue, 0.0) == [("Vk", 0)]
+    clock.now = 5.0
+    queue.put(video(5000))
+    queue.put(video(6000))
+    assert queue.dropped_frames == 0
+
+
+def test_a_new_header_stays_in_front_of_its_keyframe() -> None:
+    queue = SendQueue(now=Clock())
+    queue.put(video(0, header=True))
+    queue.open()
+    queue.put(video(0, key=True))
+    for tag in (video(33), video(66, header=True), video(66, key=True)):
+        queue.put(tag)
+    assert [k for k, _ in drained(queue, 10.0)] == ["Vh", "Vk", "V", "Vh", "Vk"]
+
+
+def test_nothing_is_kept_while_closed_but_the_headers() -> None:
+    queue = SendQueue(now=Clock())
+    queue.open()
+    queue.put(video(0, header=True))
+    queue.put(video(0, key=True))
+    queue.close()
+    queue.put(video(33))
+    assert queue.take(9.0) is None
+    assert queue.depth().bytes == 0
+    queue.open()
+    queue.put(video(66, key=True))
+    assert [k for k, _ in drained(queue, 9.0)] == ["Vh", "Vk"]
+
+
+def test_sound_alone() -> None:
+    queue = SendQueue(now=Clock())
+    queue.put(audio(0, header=True))
+    queue.open(video=False)
+    queue.put(audio(64))
+    assert drained(queue, 0.0) == [("Ah", 64), ("A", 64)]
+
+
+def test_the_consumer_is_woken() -> None:
+    queue = SendQueue(now=Clock())
+    woken: list[int] = []
+    queue.set_wake(lambda: woken.append(1))
+    queue.open()
+    queue.put(video(0, key=True))
+    assert woken
