@@ -2,16 +2,61 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from appliance.event_log.log import EventLog
 from appliance.events import EventBus
 from appliance.pusher.operations import Operations
-from appliance.settings.store import SettingsStore
+from appliance.settings.declaration import Settings
 from appliance.web.access import Access
+
+
+class SettingsService(Protocol):
+    """The settings as the page and the API see them (:class:`appliance.settings.store.SettingsStore`)."""
+
+    @property
+    def current(self) -> Settings:
+        """The values in force."""
+        ...
+
+    def describe(self) -> dict[str, Any]:
+        """``{"settings": {NAME: {value, default, applied, …}}, "scenarios": […]}``; secrets redacted."""
+        ...
+
+    def change(self, changes: Mapping[str, object], *, by: str) -> list[str]:
+        """All or nothing; the names that changed. Raises SettingError or StateDirectoryError."""
+        ...
+
+    def schema(self) -> dict[str, Any]:
+        """JSON Schema of an object of settings."""
+        ...
+
+
+class EventRecords(Protocol):
+    """The event log (:class:`appliance.event_log.log.EventLog`). A record is a dict as ``GET /api/v1/events`` gives it."""
+
+    @property
+    def last_id(self) -> int:
+        """The id of the newest event, 0 when there was never one."""
+        ...
+
+    def query(
+        self,
+        *,
+        codes: Collection[int] = (),
+        severity: Collection[str] | None = None,
+        since: float | str | None = None,
+        before: int | None = None,
+        limit: int = 100,
+    ) -> tuple[list[dict[str, Any]], int | None]:
+        """Newest first, and the ``before`` of the next page (None: there is none)."""
+        ...
+
+    def wait_after(self, id: int, timeout_s: float) -> list[dict[str, Any]]:
+        """Some records behind that id, oldest first, as soon as there is one; empty when none came in time."""
+        ...
 
 
 class LivePicture(Protocol):
@@ -70,9 +115,9 @@ class Services:
     version: str
     board: str
     operations: Operations
-    settings: SettingsStore
+    settings: SettingsService
     events: EventBus
-    log: EventLog
+    log: EventRecords
     preview: LivePicture
     snapshots: Snapshots
     access: Access
@@ -81,5 +126,7 @@ class Services:
     simulated: Simulated | None = None
     arrived: LivePicture | None = None
     arrived_status: Callable[[], Mapping[str, Any]] | None = None
-    """What the demonstration's receiver counted: ``connected``, ``videoKbps``, ``audioKbps``, ``fps``, ``width``, ``height``,
-    ``soundLevel`` (dBFS)."""
+    """What the demonstration's receiver counted: ``connected``, ``videoKbps``, ``audioKbps``, ``fps``, ``width``,
+    ``height``, ``soundLevel`` (dBFS)."""
+    welcome_token: str | None = None
+    """In the demonstration: ``/welcome/TOKEN`` signs in for the life of the process."""
