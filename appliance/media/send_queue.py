@@ -19,9 +19,9 @@ from dataclasses import dataclass, replace
 
 from appliance.media.tags import Tag, TagKind
 
-HOLD_S = 0.25
-"""How long a tag waits for an earlier one of the other track: an AAC frame of 16 kHz sound is 64 ms long, leaves the
-encoder one frame late, and was captured in blocks."""
+HOLD_S = 0.3
+"""How long a tag waits for an earlier one of the other track. FFmpeg's AAC encoder gives a frame when the two behind it
+are in: 192 ms after its first sample at 16 kHz, and the blocks of capture come on top."""
 
 LIVE_S = 0.5
 """A track that delivered nothing for this long is not waited for."""
