@@ -1,0 +1,1 @@
+"""Cameras, microphones, buttons and lights: the boards, chosen by name (:func:`appliance.hardware.board.make_board`)."""

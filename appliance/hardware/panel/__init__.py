@@ -1,0 +1,5 @@
+"""Buttons and lights (SPEC 7)."""
+
+from appliance.hardware.panel.panel import Panel
+
+__all__ = ["Panel"]

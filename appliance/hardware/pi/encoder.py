@@ -1,0 +1,155 @@
+"""The V4L2 H.264 encoder of the Pi 4, Zero 2 W and older, behind an open picamera2 camera.
+
+picamera2 feeds it from the camera loop and calls the output from the encoder's poll thread: nothing there may block, and
+nothing may be raised there, or pictures stop for good. On boards without the hardware its ``H264Encoder`` is silently
+another class, libx264: that one is never used here.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from appliance.errors import HardwareEncoderError, HardwareMissing, plain
+from appliance.hardware.libraries import load
+from appliance.hardware.pi import v4l2
+from appliance.hardware.pi.bounded import within
+from appliance.hardware.pi.frames import monotonic_s
+from appliance.media.sources import EncodedPicture, VideoSpec
+
+log = logging.getLogger(__name__)
+
+CODEC_DEVICE = Path("/dev/video11")
+"""Where picamera2 opens the encoder; fixed by the Pi's kernel."""
+START_S = 3.0
+STOP_S = 3.0
+
+_SPS, _PPS, _IDR = 7, 8, 5
+_START_CODE = re.compile(rb"\x00\x00\x01(.)", re.DOTALL)
+
+
+def hardware_encoder_present() -> bool:
+    """Whether this board has the V4L2 encoder and picamera2 uses it."""
+    if not CODEC_DEVICE.exists():
+        return False
+    try:
+        encoders = load("picamera2.encoders")
+        v4l2_encoder = load("picamera2.encoders.v4l2_encoder").V4L2Encoder
+    except HardwareMissing:
+        return False
+    return isinstance(encoders.H264Encoder, type) and issubclass(encoders.H264Encoder, v4l2_encoder)
+
+
+class PiEncoder:
+    """See :class:`appliance.media.sources.CameraEncoder`. ``camera()`` gives the open Picamera2, or None."""
+
+    name = "V4L2 H.264"
+
+    def __init__(self, camera: Callable[[], Any | None]) -> None:
+        self._camera = camera
+        self._encoder: Any = None
+
+    def start(self, spec: VideoSpec, on_picture: Callable[[EncodedPicture], None]) -> None:
+        if self._encoder is not None:
+            raise HardwareEncoderError("the hardware encoder runs already")
+        camera = self._camera()
+        if camera is None:
+            raise HardwareEncoderError("the hardware encoder needs an open camera")
+        width, height = camera.camera_configuration()["main"]["size"]
+        if (width, height) != (spec.width, spec.height):
+            raise HardwareEncoderError(
+                f"the hardware encoder takes the camera's {width}x{height} as it is, not {spec.width}x{spec.height}"
+            )
+
+        def begin() -> Any:
+            encoder = load("picamera2.encoders").H264Encoder(
+                bitrate=spec.bitrate_kbps * 1000,
+                repeat=True,
+                iperiod=max(1, round(spec.fps * spec.keyframe_interval_s)),
+                framerate=spec.fps,
+            )
+            camera.start_encoder(encoder, _output(encoder, on_picture), name="main")
+            return encoder
+
+        try:
+            self._encoder = within(START_S, "start of the hardware encoder", begin, camera.stop_encoder)
+        except Exception as error:
+            raise HardwareEncoderError(f"the hardware encoder does not start: {plain(error)}") from error
+
+    def set_bitrate(self, kbps: int) -> None:
+        try:
+            v4l2.set_bitrate(self._running().vd, kbps * 1000)
+        except (OSError, ValueError, AttributeError) as error:
+            raise HardwareEncoderError(f"the hardware encoder refuses {kbps} kbit/s: {plain(error)}") from error
+
+    def force_keyframe(self) -> None:
+        self._running().force_key_frame()
+
+    def _running(self) -> Any:
+        if self._encoder is None:
+            raise HardwareEncoderError("the hardware encoder does not run")
+        return self._encoder
+
+    def stop(self) -> None:
+        encoder, self._encoder = self._encoder, None
+        camera = self._camera()
+        if encoder is None or camera is None:
+            return
+        try:
+            within(STOP_S, "stop of the hardware encoder", lambda: camera.stop_encoder(encoder))
+        except Exception as error:  # noqa: BLE001 - whatever a driver raises, the pipeline goes on
+            log.warning("the hardware encoder does not stop: %s", plain(error))
+
+
+def _output(encoder: Any, on_picture: Callable[[EncodedPicture], None]) -> Any:
+    """A picamera2 output that hands each access unit on and returns."""
+    base: Any = load("picamera2.outputs").Output
+    parameter_sets = ParameterSets()
+
+    class HandOver(base):  # type: ignore[misc]
+        def outputframe(
+            self,
+            frame: Any,
+            keyframe: bool = True,
+            timestamp: int | None = None,
+            packet: Any = None,
+            audio: bool = False,
+        ) -> None:
+            try:
+                if audio or frame is None:
+                    return
+                # in microseconds after the sensor's time of the first picture
+                first = encoder.firsttimestamp
+                time_s = monotonic_s(None if first is None else (first + (timestamp or 0)) * 1000)
+                on_picture(EncodedPicture(parameter_sets.complete(bytes(frame), keyframe), time_s, bool(keyframe)))
+            except Exception:
+                log.exception("an encoded picture was lost")
+
+    return HandOver()
+
+
+class ParameterSets:
+    """Puts SPS and PPS in front of a keyframe that comes without them: at low bitrates picamera2 drops the buffer that
+    bears them alone."""
+
+    def __init__(self) -> None:
+        self._last = b""
+
+    def complete(self, unit: bytes, keyframe: bool) -> bytes:
+        """``unit``, an Annex B access unit, as it is to be sent."""
+        if not keyframe:
+            return unit
+        begin = -1
+        for match in _START_CODE.finditer(unit):
+            kind = match[1][0] & 0x1F
+            if kind in (_SPS, _PPS) and begin < 0:
+                begin = match.start()
+            elif kind == _IDR:
+                if begin >= 0:
+                    self._last = unit[begin : match.start()].rstrip(b"\x00")
+                    return unit
+                return b"\x00" + self._last + unit if self._last else unit
+        return unit
