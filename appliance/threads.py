@@ -71,6 +71,11 @@ class Worker:
         self._beat = time.monotonic()
 
     @property
+    def started(self) -> bool:
+        """Whether :meth:`start` was called, also when the body has ended since."""
+        return self._thread.ident is not None
+
+    @property
     def alive(self) -> bool:
         return self._thread.is_alive()
 
@@ -82,6 +87,6 @@ class Worker:
     def stop(self, timeout_s: float = 2.0) -> bool:
         """Ask the body to return and wait; False when it did not within ``timeout_s`` seconds."""
         self.request_stop()
-        if self._thread.ident is not None and self._thread is not threading.current_thread():
+        if self.started and self._thread is not threading.current_thread():
             self._thread.join(timeout_s)
         return not self.alive

@@ -44,14 +44,15 @@ Record = dict[str, Any]
 class EventLog:
     """The log of one state directory. All methods may be called from any thread.
 
-    ``limit`` is how many events are kept, ``zone`` the time zone of the records' times; both may be set at any time. A
+    ``limit`` is how many events are kept; ``zone`` is the time zone of the records' times, and may be set at any time. A
     record has ``id``, ``code``, ``name``, ``severity``, ``text``, ``time`` (ISO 8601 with offset), ``synchronised``,
     ``monotonic`` (seconds) and ``details``. Never raises for trouble with the file.
     """
 
     def __init__(self, path: Path, bus: EventBus, *, limit: int = 100_000, zone: tzinfo = UTC) -> None:
-        self.limit = limit
         self.zone = zone
+        self._limit = limit
+        self._trim_due = True
         self._path = path
         self._bus = bus
         self._changed = threading.Condition()
@@ -118,6 +119,12 @@ class EventLog:
                     if not self._changed.wait(max(0.0, end - time.monotonic())):
                         return []
 
+    def set_limit(self, limit: int) -> None:
+        """Keep so many events from now on; what is too many goes, oldest first."""
+        self._limit = limit
+        self._trim_due = True
+        self._wake.set()
+
     @property
     def last_id(self) -> int:
         """The id of the newest event, 0 when there was never one."""
@@ -172,7 +179,7 @@ class EventLog:
         retry_s = _RETRY_FIRST_S
         while True:
             worker.beat()
-            if self._waiting:
+            if self._waiting or self._trim_due:
                 if self._attempt(self._store):
                     retry_s = _RETRY_FIRST_S
                 elif worker.stopping:
@@ -183,7 +190,7 @@ class EventLog:
                     continue
             elif worker.stopping:
                 return
-            if not self._waiting:
+            if not self._waiting and not self._trim_due:
                 self._wake.wait(_RETRY_MOST_S)
             self._wake.clear()
             # Those that come now go into the same commit.
@@ -219,10 +226,12 @@ class EventLog:
             self._database = Database(self._path)
         with self._changed:
             batch = list(islice(self._waiting, _BATCH))
-        self._database.append(batch, self.limit)
-        self._database.trim(self.limit)
+        self._trim_due = False
+        self._database.append(batch, self._limit)
+        self._database.trim(self._limit)
         with self._changed:
-            self._stored_id = max(self._stored_id, batch[-1].id)
+            if batch:
+                self._stored_id = max(self._stored_id, batch[-1].id)
             while self._waiting and self._waiting[0].id <= self._stored_id:
                 self._waiting.popleft()
             lost, self._lost = self._lost, 0
