@@ -1,0 +1,166 @@
+"""The connected socket: writes and reads that never wait, and what the kernel knows about the way (DESIGN, fact 5).
+
+The backlog must stay where frames can be dropped whole, in front of the socket: ``TCP_NOTSENT_LOWAT`` keeps the kernel
+from taking much more than what is on its way, without limiting that (as a small ``SO_SNDBUF`` would on a long link).
+"""
+
+from __future__ import annotations
+
+import fcntl
+import selectors
+import socket
+import ssl
+import struct
+import threading
+from contextlib import suppress
+from dataclasses import dataclass
+
+NOT_SENT_BYTES = 16_384
+"""What the kernel may hold that is not yet on its way: some 80 ms at 1.6 Mbit/s."""
+READ_BYTES = 16_384
+
+# Linux's own numbers, which the socket module has in part or not at all.
+_TCP_NOTSENT_LOWAT = 25
+_SIOCOUTQ = 0x5411
+# struct tcp_info (linux/tcp.h): offsets of tcpi_rtt, tcpi_bytes_acked, tcpi_delivery_rate
+_RTT = struct.Struct("@68xI")
+_BYTES_ACKED = struct.Struct("@120xQ")
+_DELIVERY_RATE = struct.Struct("@160xQ")
+_INT = struct.Struct("@i")
+
+
+@dataclass(frozen=True, slots=True)
+class LinkStatistics:
+    """What is known about the connection now. All zero before there is one; the last values after it has ended."""
+
+    sent_bytes: int = 0
+    """Taken by the kernel since the connection began."""
+    acked_bytes: int = 0
+    """Acknowledged by the server's kernel (TCP), TLS' own bytes included."""
+    queued_bytes: int = 0
+    """Not yet acknowledged or not yet written: the kernel's send queue and ours."""
+    rtt_ms: float = 0.0
+    """Smoothed round trip time."""
+    delivery_kbps: float = 0.0
+    """The rate at which the way delivered lately; means nothing while little is queued."""
+    rtmp_acked_bytes: int = 0
+    """Acknowledged by the server by RTMP's own count, modulo 2**32; 0 where it never does."""
+
+
+def prepare(sock: socket.socket, *, no_progress_s: float) -> None:
+    """Set the options of a socket before it connects."""
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    sock.setsockopt(socket.IPPROTO_TCP, _TCP_NOTSENT_LOWAT, NOT_SENT_BYTES)
+    # A second line behind the session's own watch, which says the reason better: hence later.
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int((no_progress_s + 2) * 1000))
+    # While nothing is sent nobody would notice that the server is gone.
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 10)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 5)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3)
+
+
+class Uplink:
+    """A connected, non-blocking socket, plain or TLS, with what is still to be written to it.
+
+    Owned by the session's thread; ``statistics`` alone is for any thread.
+    """
+
+    def __init__(self, sock: socket.socket) -> None:
+        self.sock = sock
+        self.unwritten = 0
+        """Bytes added and not yet taken by the kernel."""
+        self._pending: list[bytes | memoryview] = []
+        self._sent = 0
+        self._lock = threading.Lock()  # between statistics() and close(): a closed descriptor may be somebody else's
+        self._last = LinkStatistics()
+        # TLS may have to read before it can write, and the other way round.
+        self._write_needs_read = self._read_needs_write = False
+
+    def add(self, data: bytes) -> None:
+        """Queue ``data`` behind what is unwritten."""
+        if data:
+            self._pending.append(data)
+            self.unwritten += len(data)
+
+    def flush(self) -> None:
+        """Write what the kernel takes now. Raises OSError."""
+        self._write_needs_read = False
+        while self._pending:
+            data = self._pending[0] if len(self._pending) == 1 else b"".join(self._pending)
+            try:
+                written = self.sock.send(data)
+            except (BlockingIOError, ssl.SSLWantWriteError):
+                written = 0
+            except ssl.SSLWantReadError:
+                self._write_needs_read = True
+                written = 0
+            self._sent += written
+            self.unwritten -= written
+            if written == len(data):
+                self._pending.clear()
+            else:
+                self._pending = [memoryview(data)[written:]]
+            if not written:
+                return
+
+    def read(self) -> bytes | None:
+        """What has arrived, at most ``READ_BYTES``; None when nothing has, empty at the end. Raises OSError."""
+        self._read_needs_write = False
+        try:
+            data = self.sock.recv(READ_BYTES)
+            if data:
+                # Many servers leave Nagle's algorithm on and send an answer in two writes: the second waits for our
+                # acknowledgement, which the kernel would delay by 40 ms at each step of the way to the push.
+                self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
+            return data
+        except (BlockingIOError, ssl.SSLWantReadError):
+            return None
+        except ssl.SSLWantWriteError:
+            self._read_needs_write = True
+            return None
+
+    @property
+    def readable_now(self) -> bool:
+        """Whether TLS holds decrypted bytes, which no selector knows of."""
+        return isinstance(self.sock, ssl.SSLSocket) and self.sock.pending() > 0
+
+    def events(self, *, reading: bool) -> int:
+        """What to wait for: always the way out when something is unwritten, and the way in when ``reading``."""
+        writing = (self.unwritten and not self._write_needs_read) or self._read_needs_write
+        reading = reading or self._write_needs_read
+        return (selectors.EVENT_WRITE if writing else 0) | (selectors.EVENT_READ if reading else 0)
+
+    def statistics(self) -> LinkStatistics:
+        """What the kernel says now; from any thread, never waits for the session or the server."""
+        with self._lock:
+            if self.sock.fileno() < 0:
+                return self._last
+            try:
+                info = self.sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 192)
+                in_kernel = _INT.unpack(fcntl.ioctl(self.sock.fileno(), _SIOCOUTQ, bytes(_INT.size)))[0]
+            except OSError:
+                return self._last
+            self._last = LinkStatistics(
+                sent_bytes=self._sent,
+                acked_bytes=_BYTES_ACKED.unpack_from(info)[0],
+                queued_bytes=in_kernel + self.unwritten,
+                rtt_ms=_RTT.unpack_from(info)[0] / 1000,
+                delivery_kbps=_DELIVERY_RATE.unpack_from(info)[0] * 8 / 1000,
+            )
+            return self._last
+
+    def half_close(self) -> None:
+        """Say that nothing more will be written; what is written still arrives."""
+        if isinstance(self.sock, ssl.SSLSocket):
+            with suppress(OSError, ValueError):
+                self.sock.unwrap()  # sends TLS' close_notify; that the server's is not there yet is no matter
+        with suppress(OSError):
+            self.sock.shutdown(socket.SHUT_WR)
+
+    def close(self) -> None:
+        """Close the socket. The kernel goes on delivering what it has taken."""
+        self.statistics()
+        with self._lock:
+            self.sock.close()
+            self._pending.clear()
