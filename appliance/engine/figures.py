@@ -12,7 +12,8 @@ from appliance.media.audio import AudioPipeline
 from appliance.media.meters import RateMeter
 from appliance.media.send_queue import SendQueue
 from appliance.media.video import VideoPipeline
-from appliance.rtmp.session import LinkStatistics, PublishSession
+from appliance.rtmp.session import PublishSession
+from appliance.rtmp.uplink import LinkStatistics
 from appliance.threads import Worker
 
 SAMPLE_S = 0.25

@@ -1,0 +1,262 @@
+"""The composition root: the only place that names concrete classes and wires them (SPEC 9, 11)."""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import signal
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from appliance import __version__
+from appliance import event_codes as codes
+from appliance.clock import SystemClock
+from appliance.demo.receiver import Receiver
+from appliance.engine.engine import Engine
+from appliance.errors import LivePusherError, SettingError
+from appliance.event_log.log import EventLog
+from appliance.events import EventBus
+from appliance.hardware.board import Board, make_board
+from appliance.hardware.inputs import camera_for, microphone_for
+from appliance.hardware.panel import Panel
+from appliance.media.snapshots import SnapshotFolder
+from appliance.media.sources import Camera, Microphone
+from appliance.pusher.operations import Operations
+from appliance.pusher.states import Context, State
+from appliance.settings.declaration import Settings
+from appliance.settings.store import SettingsStore
+from appliance.system import notify
+from appliance.system.box import BoxWatch
+from appliance.system.health import Health
+from appliance.system.instance import StateDirectory
+from appliance.web.access import Access
+from appliance.web.app import create_app
+from appliance.web.server import ControlServer, WebServer
+from appliance.web.services import Services
+
+log = logging.getLogger(__name__)
+
+EXIT_WITHIN_S = 2.8
+"""A service that is told to stop has ended by then, whatever hangs."""
+
+CRASHED = 70  # EX_SOFTWARE of sysexits.h: systemd starts the service again
+UNUSABLE = 1
+
+
+class BoardInputs:
+    """The board's cameras and microphones under the settings."""
+
+    def __init__(self, board: Board) -> None:
+        self._board = board
+        self.hardware_encoder = board.hardware_encoder
+
+    def camera(self, settings: Settings, position: str) -> Camera:
+        return camera_for(self._board, settings, position)
+
+    def microphone(self, settings: Settings, position: str) -> Microphone | None:
+        return microphone_for(self._board, settings, position)
+
+
+@dataclass(frozen=True)
+class Demonstration:
+    """What the demonstration adds: a receiver of its own, and a link that signs in."""
+
+    receiver: Receiver
+    welcome_token: str
+
+
+class Appliance:
+    """The whole box. ``start()`` and ``stop()`` from one thread; :attr:`operations` is for library users."""
+
+    def __init__(
+        self,
+        state_dir: Path,
+        *,
+        board: str,
+        listen: tuple[str, int] | None,
+        overrides: Sequence[tuple[str, str]] = (),
+        demonstration: Demonstration | None = None,
+        on_crash: Callable[[str, BaseException], None] | None = None,
+    ) -> None:
+        """Takes possession of the state directory and opens the event log; raises LivePusherError in clear words. With
+        ``listen`` None there is no page, only the control socket."""
+        with ExitStack() as undo:
+            self._directory = StateDirectory(state_dir)
+            self._directory.claim()
+            undo.callback(self._directory.release)
+            self.events = EventBus()
+            self.log = EventLog(state_dir / "events.sqlite", self.events)
+            undo.callback(self.log.close)
+            self.settings = SettingsStore(state_dir / "settings.toml", overrides=overrides, events=self.events)
+            self.log.limit = self.settings.current.event_log_limit
+            self.board = make_board(board)
+            undo.callback(self.board.close)
+            settings = self.settings.current
+            self.snapshots = SnapshotFolder(Path(settings.snapshot_folder or state_dir / "snapshots"))
+            self.engine = Engine(
+                self.settings, BoardInputs(self.board), self.events, self.snapshots, on_crash=on_crash
+            )  # fmt: skip
+            self.panel = Panel(settings, self.board.pin_factory, self.engine.pusher, self.events)
+            self.board.attach_panel(self.panel)
+            self._torch = False
+            self.engine.toggle_torch = self._toggle_torch if settings.torch_pin else None
+            self.health = Health(self.engine.workers, events=self.events)
+            self._box = BoxWatch(self.events, SystemClock(), state_dir)
+            self.web: WebServer | None = None
+            app = create_app(self._services(state_dir, demonstration))
+            self.control = ControlServer(app, self._directory.runtime_dir() / "control.sock")
+            if listen is not None:
+                self.web = WebServer(app, *listen)
+            self._undo = undo.pop_all()
+
+    @property
+    def operations(self) -> Operations:
+        """start, stop, pause, resume, switchCamera, snapshot and the rest, for Python."""
+        return self.engine.pusher
+
+    def start(self) -> None:
+        """Start everything. Raises ListenError when the page's address is taken."""
+        with ExitStack() as undo:
+            if self.web is not None:
+                self.web.start()
+                undo.callback(self.web.stop)
+            self.control.start()
+            undo.callback(self.control.stop)
+            self.events.emit(codes.SERVICE_STARTED, version=__version__, board=self.board.name)
+            self.engine.start()
+            undo.callback(self.engine.close)
+            self.panel.start()
+            undo.callback(self.panel.stop)
+            self.engine.pusher.watch(self._show)
+            for worker in self.panel.workers():
+                self.health.add(worker)
+            self._box.start()
+            undo.callback(self._box.stop, 0.2)
+            self.health.start()
+            undo.callback(self.health.stop, 0.2)
+            self._undo.callback(undo.pop_all().close)
+        notify.ready()
+
+    def stop(self, reason: str) -> None:
+        """End the push, announced to the server, then everything else."""
+        notify.stopping()
+        self.events.emit(codes.SERVICE_STOPPED, reason=reason)
+        self._undo.close()
+
+    def _toggle_torch(self) -> bool:
+        self._torch = not self._torch
+        self.panel.set_torch(self._torch)
+        return self._torch
+
+    def _show(self, context: Context) -> None:
+        on_air = context.state in (State.PUSHING, State.PAUSED)
+        self.panel.show(context.state.value, muted=self.engine.muted, on_air=on_air)
+
+    def _services(self, state_dir: Path, demonstration: Demonstration | None) -> Services:
+        arrived: Mapping[str, Any] = {}
+        if demonstration is not None:
+            arrived = {
+                "arrived": demonstration.receiver.picture,
+                "arrived_status": demonstration.receiver.status,
+                "welcome_token": demonstration.welcome_token,
+            }
+        return Services(
+            version=__version__,
+            board=self.board.name,
+            operations=self.engine.pusher,
+            settings=self.settings,
+            events=self.events,
+            log=self.log,
+            preview=self.engine.preview,
+            snapshots=self.snapshots,
+            access=Access(state_dir / "secrets"),
+            healthy=self.health.report,
+            simulated=self.board.simulated,
+            **arrived,
+        )
+
+
+def run(state_dir: Path, board: str, listen: tuple[str, int], overrides: Sequence[tuple[str, str]]) -> int:
+    """Run the service until a signal ends it; the answer is the exit status."""
+    return _serve(state_dir, board, listen, overrides, None)
+
+
+def demo(listen: tuple[str, int], state_dir: Path | None, overrides: Sequence[tuple[str, str]]) -> int:
+    """Run the demonstration: the simulated board pushes to a receiver of its own, and the page shows both ends."""
+    receiver = Receiver()
+    receiver.start()
+    given = {name for name, _ in overrides}
+    own = {"url": receiver.url, "autopush": "true", "orientation": "horizontal", "audio-quality": "high"}
+    settings = [*((name, text) for name, text in own.items() if name not in given), *overrides]
+    try:
+        with tempfile.TemporaryDirectory(prefix="live-pusher-demo-") as scratch:
+            demonstration = Demonstration(receiver, secrets.token_urlsafe(12))
+            return _serve(state_dir or Path(scratch), "simulated", listen, settings, demonstration)
+    finally:
+        receiver.stop()
+
+
+def _serve(
+    state_dir: Path,
+    board: str,
+    listen: tuple[str, int],
+    overrides: Sequence[tuple[str, str]],
+    demonstration: Demonstration | None,
+) -> int:
+    ended = threading.Event()
+    why = ["asked to stop"]
+    status = [0]
+
+    def end(reason: str, code: int = 0) -> None:
+        if not ended.is_set():
+            why[0], status[0] = reason, code
+            ended.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda signum, _: end(f"{signal.Signals(signum).name}"))
+    try:
+        appliance = Appliance(
+            state_dir, board=board, listen=listen, overrides=overrides, demonstration=demonstration,
+            on_crash=lambda name, error: end(f"thread {name} died: {error}", CRASHED),
+        )  # fmt: skip
+    except LivePusherError as error:
+        print(f"live-pusher: {error.reason}", file=sys.stderr)
+        return 2 if isinstance(error, SettingError) else UNUSABLE
+    try:
+        appliance.start()
+    except LivePusherError as error:
+        print(f"live-pusher: {error.reason}", file=sys.stderr)
+        appliance.stop(error.reason)
+        return UNUSABLE
+    _greet(appliance, demonstration, state_dir)
+    while not ended.wait(3600):
+        pass
+    # Everything that is stopped below has a bound of its own; this one holds if they add up.
+    overdue = threading.Timer(EXIT_WITHIN_S, lambda: os._exit(status[0] or CRASHED))
+    overdue.daemon = True
+    overdue.start()
+    appliance.stop(why[0])
+    overdue.cancel()
+    return status[0]
+
+
+def _greet(appliance: Appliance, demonstration: Demonstration | None, state_dir: Path) -> None:
+    address = appliance.web.url if appliance.web is not None else ""
+    if demonstration is None:
+        print(f"Live Pusher {__version__} runs on the {appliance.board.name} board.\nPage: {address}", flush=True)
+        return
+    print(
+        f"Live Pusher {__version__}: the demonstration runs. The simulated board's camera is encoded, pushed over\n"
+        f"RTMP to a receiver on this machine, and the page shows both ends.\n\n"
+        f"  Page, signed in:  {address.rstrip('/')}/welcome/{demonstration.welcome_token}\n"
+        f"  Command line:     live-pusher --state-dir {state_dir} status\n\n"
+        f"Ctrl-C ends it.",
+        flush=True,
+    )
