@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import time
 from pathlib import Path
+from typing import Self
 
 from tests.servers.nginx import free_port
 
@@ -31,7 +32,7 @@ class FfmpegReceiver:
         self.url = f"rtmp://127.0.0.1:{self.port}/live"
         self._process: subprocess.Popen[bytes] | None = None
 
-    def __enter__(self) -> FfmpegReceiver:
+    def __enter__(self) -> Self:
         self._process = subprocess.Popen(
             ["ffmpeg", "-nostdin", "-v", "error", "-y", "-listen", "1", "-i", f"{self.url}/stream",
              "-c", "copy", str(self.recording)],

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import time
 from pathlib import Path
+from typing import Self
 
 _MODULES = ("/usr/lib/nginx/modules/ngx_rtmp_module.so", "/usr/share/nginx/modules/ngx_rtmp_module.so")
 
@@ -124,7 +125,7 @@ class Nginx:
         """The recordings of stream ``name``, oldest first."""
         return sorted(self.recordings.glob(f"{name}-*.flv"), key=lambda path: path.stat().st_mtime_ns)
 
-    def __enter__(self) -> Nginx:
+    def __enter__(self) -> Self:
         return self.start()
 
     def __exit__(self, *_: object) -> None:

@@ -9,6 +9,7 @@ import subprocess
 import threading
 from contextlib import suppress
 from pathlib import Path
+from typing import Self
 
 
 class TestCa:
@@ -59,7 +60,7 @@ class TlsProxy:
         self._stop = threading.Event()
         self._threads = [threading.Thread(target=self._accept, daemon=True)]
 
-    def __enter__(self) -> TlsProxy:
+    def __enter__(self) -> Self:
         self._threads[0].start()
         return self
 
@@ -88,10 +89,7 @@ class TlsProxy:
             secured.settimeout(0.05)
             target.settimeout(3)
             while not self._stop.is_set():
-                if not secured.pending():
-                    ready = select.select([secured, target], [], [], 0.1)[0]
-                else:
-                    ready = [secured]
+                ready = select.select([secured, target], [], [], 0.1)[0] if not secured.pending() else [secured]
                 if secured in ready:
                     with suppress(TimeoutError):
                         data = secured.recv(65536)
