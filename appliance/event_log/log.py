@@ -44,7 +44,7 @@ Record = dict[str, Any]
 class EventLog:
     """The log of one state directory. All methods may be called from any thread.
 
-    ``limit`` is how many events are kept; ``zone`` is the time zone of the records' times, and may be set at any time. A
+    ``limit`` is how many events are kept, ``zone`` the time zone of the records' times; both may be set at any time. A
     record has ``id``, ``code``, ``name``, ``severity``, ``text``, ``time`` (ISO 8601 with offset), ``synchronised``,
     ``monotonic`` (seconds) and ``details``. Never raises for trouble with the file.
     """
@@ -119,8 +119,13 @@ class EventLog:
                     if not self._changed.wait(max(0.0, end - time.monotonic())):
                         return []
 
-    def set_limit(self, limit: int) -> None:
-        """Keep so many events from now on; what is too many goes, oldest first."""
+    @property
+    def limit(self) -> int:
+        """How many events are kept; a lower one drops the oldest at once."""
+        return self._limit
+
+    @limit.setter
+    def limit(self, limit: int) -> None:
         self._limit = limit
         self._trim_due = True
         self._wake.set()

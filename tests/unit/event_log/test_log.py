@@ -187,7 +187,7 @@ def test_ids_given_out_and_lost_are_not_given_again(bench: Bench) -> None:
 
 
 def test_the_oldest_go(bench: Bench) -> None:
-    bench.log.set_limit(20)
+    bench.log.limit = 20
     for _ in range(5):
         bench.mute(30)
         bench.log.flush()
@@ -199,7 +199,7 @@ def test_the_oldest_go(bench: Bench) -> None:
 def test_a_lowered_limit_drops_what_is_there(bench: Bench) -> None:
     bench.mute(1500)
     assert bench.log.flush()
-    bench.log.set_limit(10)
+    bench.log.limit = 10
     end = time.monotonic() + 10
     while len(bench.log.query(limit=2000)[0]) > 10 and time.monotonic() < end:
         time.sleep(0.02)

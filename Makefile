@@ -1,0 +1,66 @@
+# make run | setup | test | check | bench | docs | clean; 'make help' says more.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+
+BIN := .venv/bin
+SETUP := .make/setup .make/lib.sh pyproject.toml appliance/__init__.py
+
+# Passed on: make run ARGS='--listen 0.0.0.0:8080 --set camera.front=file:clip.mp4'
+ARGS ?=
+
+.PHONY: help run setup dev test check lint types unit bench docs clean
+
+help: ## say what there is
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-7s %s\n", $$1, $$2}' Makefile
+
+run: setup ## start the appliance; without a camera, the demonstration. ARGS='…' is passed on
+	@if cameras=$$($(BIN)/live-pusher cameras --board pi 2>/dev/null); then \
+	    printf 'Camera found: %s\n' "$$cameras"; \
+	    exec $(BIN)/live-pusher run --board pi $(ARGS); \
+	else \
+	    echo 'No camera was found here (live-pusher cameras says why), so this is the demonstration.'; \
+	    exec $(BIN)/live-pusher demo $(ARGS); \
+	fi
+
+setup: .venv/.ready ## install the appliance into .venv, and no more
+
+dev: .venv/.ready-dev ## the same, with the tools of development
+
+test: ## install what the tests need, then check everything
+	@.make/test-packages
+	@$(MAKE) dev
+	@$(BIN)/python -c 'import alsaaudio' 2>/dev/null || $(BIN)/pip --disable-pip-version-check install --quiet pyalsaaudio
+	@$(MAKE) lint types
+	$(BIN)/python -m pytest $(ARGS)
+
+check: dev lint types unit ## quick: style, types, unit tests
+
+lint: dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: dev
+	$(BIN)/mypy
+
+unit: dev
+	$(BIN)/python -m pytest tests/unit $(ARGS)
+
+bench: dev ## measure cost, memory and the time to the first picture
+	$(BIN)/python -m tests.bench $(ARGS)
+
+docs: dev ## write the documents that are made from the code
+	$(BIN)/python -m appliance.docs
+
+clean: ## remove the environment and every cache
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist
+	find . -name __pycache__ -prune -exec rm -rf {} +
+
+.venv/.ready: $(SETUP)
+	@.make/setup
+
+.venv/.ready-dev: $(SETUP)
+	@.make/setup dev
