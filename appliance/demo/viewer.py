@@ -39,12 +39,14 @@ class Viewer:
         self._changed = threading.Condition()
         self._awaiting_keyframe = True
         self._decoders: dict[TagKind, av.VideoCodecContext | av.AudioCodecContext] = {}
-        self._video_bytes, self._audio_bytes = RateMeter(), RateMeter()
-        self._frames = RateMeter()
+        self._clear_figures()
+        self._worker = Worker("demo-viewer", self._run, stall_s=None)
+
+    def _clear_figures(self) -> None:
+        self._video_bytes, self._audio_bytes, self._frames = RateMeter(), RateMeter(), RateMeter()
         self._size = (0, 0)
         self._level = SILENCE_DBFS
         self._level_at = 0.0
-        self._worker = Worker("demo-viewer", self._run, stall_s=None)
 
     def start(self) -> None:
         """Start the decoding thread; once only."""
@@ -87,7 +89,7 @@ class Viewer:
         with self._changed:
             self._queue.clear()
             self._awaiting_keyframe = True
-            self._size = (0, 0)
+        self._clear_figures()
         self._picture.clear()
 
     def status(self) -> dict[str, Any]:

@@ -143,7 +143,7 @@ class Uplink:
                 return self._last
             self._last = LinkStatistics(
                 sent_bytes=self._sent,
-                acked_bytes=_BYTES_ACKED.unpack_from(info)[0],
+                acked_bytes=max(_BYTES_ACKED.unpack_from(info)[0] - 1, 0),  # the kernel counts the SYN too
                 queued_bytes=in_kernel + self.unwritten,
                 rtt_ms=_RTT.unpack_from(info)[0] / 1000,
                 delivery_kbps=_DELIVERY_RATE.unpack_from(info)[0] * 8 / 1000,

@@ -73,7 +73,7 @@ class Nginx:
         """The address of the application; append ``/NAME``."""
         return f"rtmp://127.0.0.1:{self.port}/live"
 
-    def start(self) -> Nginx:
+    def start(self) -> Self:
         """Start and wait until it listens."""
         self._process = subprocess.Popen(
             ["nginx", "-p", str(self.folder), "-c", str(self.folder / "nginx.conf")],
