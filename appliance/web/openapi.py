@@ -9,7 +9,7 @@ from flask import Blueprint, Response, jsonify
 from appliance.event_codes import Severity
 from appliance.pusher.operations import Operation
 from appliance.web.metrics import STATES
-from appliance.web.openapi_schemas import SCHEMAS
+from appliance.web.openapi_schemas import SCHEMAS, SIMULATED
 from appliance.web.requests import LONGEST_BODY, Query
 from appliance.web.services import Services
 
@@ -82,7 +82,8 @@ def blueprint(services: Services) -> Blueprint:
 
 def document(services: Services) -> Schema:
     """The whole description, of what this instance offers."""
-    schemas = {**SCHEMAS, "Settings": services.settings.schema(), "State": {"enum": list(STATES)}}
+    own = SIMULATED if services.simulated is not None else {}
+    schemas = {**SCHEMAS, **own, "Settings": services.settings.schema(), "State": {"enum": list(STATES)}}
     return {
         "openapi": "3.1.0",
         "info": {

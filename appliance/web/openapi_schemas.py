@@ -163,6 +163,10 @@ SCHEMAS: dict[str, Schema] = {
     "Changed": _object({"errMsg": _TEXT, "changed": _array(_TEXT), **_DESCRIBED}),
     "Snapshot": _SNAPSHOT,
     "Snapshots": _object({"snapshots": _array(_ref("Snapshot"))}),
+    "Health": _object({"healthy": _BOOLEAN, "workers": {"type": "object", "additionalProperties": _TEXT}}),
+}
+
+SIMULATED: dict[str, Schema] = {
     "Press": {**_object(_BUTTON, optional=tuple(_BUTTON), closed=True), **_ONE_BUTTON},
     "Hold": {
         **_object(
@@ -178,5 +182,5 @@ SCHEMAS: dict[str, Schema] = {
     },
     "SimulatedBoard": _object(_BOARD),
     "SimulatedDone": _object({"errMsg": _TEXT, **_BOARD}),
-    "Health": _object({"healthy": _BOOLEAN, "workers": {"type": "object", "additionalProperties": _TEXT}}),
 }
+"""Those of the simulated board alone."""

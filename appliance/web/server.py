@@ -222,6 +222,8 @@ class WebServer(_Server):
 
     def _listen(self) -> socket.socket:
         where = f"{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}"
+        if not 0 <= self.port <= 65535:  # getaddrinfo would take it modulo 65536
+            raise ListenError(f"{where} cannot be listened on: allowed ports are 0 to 65535. Take one with --listen HOST:PORT")
         try:
             found = socket.getaddrinfo(self.host or None, self.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         except (OSError, UnicodeError, OverflowError) as error:

@@ -188,8 +188,7 @@ class FakeLog:
             if (not codes or record["code"] in codes)
             and (not severity or record["severity"] in severity)
             and (before is None or record["id"] < before)
-            and (not isinstance(since, int) or record["id"] > since)
-            and (not isinstance(since, str) or record["time"] >= since)
+            and (record["time"] >= since if isinstance(since, str) else record["id"] > (since or 0))
         ]
         return found[:limit], found[limit - 1]["id"] if len(found) > limit else None
 

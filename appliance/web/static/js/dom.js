@@ -6,6 +6,10 @@ export const find = (selector, root = document) => root.querySelector(selector);
 export function element(name, attributes = {}, ...children) {
   const made = document.createElement(name);
   for (const [key, value] of Object.entries(attributes)) {
+    if (key.startsWith("aria-")) {
+      made.setAttribute(key, String(value)); // false is a value there
+      continue;
+    }
     if (value === false || value === null || value === undefined) continue;
     if (key.startsWith("on")) made.addEventListener(key.slice(2), value);
     else if (key === "value" || key === "checked") made[key] = value;

@@ -37,7 +37,7 @@ function row(event) {
   const clock = event.time.slice(11, 19) + (event.synchronised === false ? "?" : "");
   const facts = [["Code", `${event.code} ${event.name}`], ["Time", event.time + (event.synchronised === false ? " (the clock was not set yet)" : "")],
     ...Object.entries(event.details || {}).map(([key, value]) => [key, typeof value === "object" ? JSON.stringify(value) : value])];
-  return element("li", { class: event.severity },
+  return element("li", { "data-severity": event.severity },
     element("details", {},
       element("summary", {},
         element("span", { class: "mark", role: "img", "aria-label": event.severity }),

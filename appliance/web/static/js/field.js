@@ -32,7 +32,7 @@ export function makeField(name, setting, onChange) {
       mark();
     },
     complain(text) {
-      setText(error, text);
+      setText(error, text.charAt(0).toUpperCase() + text.slice(1));
       control.input.setAttribute("aria-invalid", Boolean(text));
     },
     forget() {
@@ -116,12 +116,12 @@ function makeSecret(id, name, schema) {
   });
   let touch = () => {};
   const show = element("button", {
-    type: "button", class: "small", "aria-pressed": seen,
+    type: "button", class: "small",
     onclick: () => {
       input.type = input.type === "password" ? "text" : "password";
-      show.setAttribute("aria-pressed", input.type === "text");
+      setText(show, input.type === "password" ? "Show" : "Hide");
     },
-  }, "Show");
+  }, seen ? "Hide" : "Show");
   const remove = element("button", {
     type: "button", class: "small",
     onclick: () => {

@@ -17,7 +17,8 @@ class Picture {
     this.figures = find(".figures", figure);
     this.wanted = false;
     this.loading = false;
-    this.image.addEventListener("load", () => this.image.classList.remove("waiting"));
+    this.stage = find(".stage", figure);
+    this.image.addEventListener("load", () => this.loaded());
     this.image.addEventListener("error", () => this.again());
     document.addEventListener("visibilitychange", () => this.update());
   }
@@ -38,6 +39,15 @@ class Picture {
     }
     this.loading = load;
     this.image.hidden = !load;
+  }
+
+  loaded() {
+    const { naturalWidth: width, naturalHeight: height } = this.image;
+    this.image.classList.remove("waiting");
+    const shape = `${width} / ${height}`;
+    if (!width || this.shape === shape) return;
+    this.shape = this.stage.style.aspectRatio = shape;
+    find(".pictures").classList.toggle("portrait", height > width);
   }
 
   again() {
@@ -131,6 +141,7 @@ debugSwitch.addEventListener("click", async () => {
 /** The newest events stand in the debug window too. */
 export function pictureEvent(event) {
   const list = find("ul", debugWindow);
-  list.append(element("li", { class: event.severity }, `${event.time.slice(11, 19)} ${event.code} ${event.text}`));
-  while (list.children.length > DEBUG_EVENTS) list.firstChild.remove();
+  const words = `${event.time.slice(11, 19)} ${event.code} ${event.text}`;
+  list.prepend(element("li", { "data-severity": event.severity }, words));
+  while (list.children.length > DEBUG_EVENTS) list.lastChild.remove();
 }

@@ -61,6 +61,7 @@ function wanted() {
 function changed() {
   const count = Object.keys(wanted()).length;
   find("#save").disabled = find("#discard").disabled = count === 0;
+  find(".save").hidden = count === 0 && !find("#answer").textContent;
   find("#save").textContent = count > 1 ? `Save ${count} changes` : "Save";
 }
 
@@ -68,6 +69,7 @@ function say(text, bad = false) {
   const line = find("#answer");
   line.classList.toggle("bad", bad);
   setText(line, text);
+  changed();
 }
 
 async function save(values, done) {
