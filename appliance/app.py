@@ -36,6 +36,7 @@ from appliance.system import notify
 from appliance.system.box import BoxWatch
 from appliance.system.health import Health
 from appliance.system.instance import StateDirectory
+from appliance.threads import calm_garbage_collector
 from appliance.web.access import Access
 from appliance.web.app import create_app
 from appliance.web.server import ControlServer, WebServer
@@ -142,6 +143,7 @@ class Appliance:
             self.health.start()
             undo.callback(self.health.stop, 0.2)
             self._undo.callback(undo.pop_all().close)
+        calm_garbage_collector()
         notify.ready()
 
     def stop(self, reason: str) -> None:

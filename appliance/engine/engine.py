@@ -28,6 +28,7 @@ from appliance.media.video import VideoPipeline, VideoPlan
 from appliance.pusher.operations import Operation
 from appliance.pusher.pusher import Pusher
 from appliance.pusher.states import Happening, Input, MediaPlan, State
+from appliance.rtmp.uplink import LinkStatistics
 from appliance.settings import push_address
 from appliance.settings.declaration import Settings
 from appliance.settings.store import SettingsStore
@@ -252,6 +253,10 @@ class Engine:
             ),
             "errors": list(self.reports.errors.values()),
         }
+
+    def link_statistics(self) -> LinkStatistics | None:
+        """What is known about the present connection, None without one. Any thread."""
+        return self.link.statistics()
 
     # -- others' threads -----------------------------------------------------------------------------------
 

@@ -12,6 +12,7 @@ from appliance.events import EventBus
 from appliance.media.send_queue import SendQueue
 from appliance.pusher.states import Happening, Input
 from appliance.rtmp.session import PublishSession
+from appliance.rtmp.uplink import LinkStatistics
 from appliance.settings.push_address import PushAddress
 
 log = logging.getLogger(__name__)
@@ -59,6 +60,11 @@ class Link:
         self._queue.close()
         listener.session.close()
         return True
+
+    def statistics(self) -> LinkStatistics | None:
+        """Of the present session, None without one. Any thread."""
+        listener = self._current
+        return listener.session.statistics() if listener is not None and listener.session is not None else None
 
     # -- called by the listener, in its session's thread ---------------------------------------------------
 

@@ -11,6 +11,7 @@ stay.
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections import deque
@@ -22,6 +23,9 @@ from appliance.media.tags import Tag, TagKind
 HOLD_S = 0.3
 """How long a tag waits for an earlier one of the other track. FFmpeg's AAC encoder gives a frame when the two behind it
 are in: 192 ms after its first sample at 16 kHz, and the blocks of capture come on top."""
+
+BATCH_S = 0.03
+"""Tags go out at most so often: a wake-up and a write cost more than the bytes, and 30 ms are not to be seen."""
 
 LIVE_S = 0.5
 """A track that delivered nothing for this long is not waited for."""
@@ -65,6 +69,9 @@ class SendQueue:
         self._awaiting_keyframe = True
         self._begin_ms = 0
         self._first_is_due = True
+        self._taking = False
+        self._batch_at = 0.0
+        self._asleep_until = math.inf
         self._queues: dict[TagKind, deque[tuple[Tag, float]]] = {TagKind.VIDEO: deque(), TagKind.AUDIO: deque()}
         self._headers: dict[TagKind, Tag] = {}
         self._newest: dict[TagKind, tuple[int, float]] = {}
@@ -72,8 +79,11 @@ class SendQueue:
         self.dropped_frames = 0
 
     def set_wake(self, wake: Callable[[], None] | None) -> None:
-        """``wake`` is called after every put and close; it must not block."""
-        self._wake = wake
+        """``wake`` is called after a put that makes a tag due earlier than the last :meth:`wait_s` said, and after a
+        close; it must not block."""
+        with self._lock:
+            self._wake = wake
+            self._asleep_until = math.inf
 
     def open(self, *, video: bool = True) -> None:
         """A session published: keep what comes from now on. With ``video`` the stream begins with the next keyframe,
@@ -100,7 +110,7 @@ class SendQueue:
 
     def put(self, tag: Tag) -> None:
         """Queue one tag of either track."""
-        dropped = 0
+        dropped, rouse = 0, False
         with self._lock:
             if tag.header:
                 self._headers[tag.kind] = tag
@@ -112,18 +122,26 @@ class SendQueue:
                 dropped = self._put_video(tag)
             else:
                 self._put_audio(tag)
+            kind, due_s = self._next(self._now())
+            rouse = kind is not None and due_s < self._asleep_until
+            if rouse:
+                self._asleep_until = -math.inf  # once is enough until it has slept again
         if dropped:
             self.dropped_frames += dropped
             if self._on_drop is not None:
                 self._on_drop(dropped)
-        self._call_wake()
+        if rouse:
+            self._call_wake()
 
     def take(self, now_s: float) -> Tag | None:
         """The next tag in timestamp order, None while none may go out."""
         with self._lock:
-            kind, wait_s = self._next(now_s)
-            if kind is None or wait_s > 0:
+            kind, due_s = self._next(now_s)
+            if kind is None or due_s > now_s:
+                if self._taking:
+                    self._taking, self._batch_at = False, now_s + BATCH_S
                 return None
+            self._taking = True
             tag = self._pop(kind)
             self._first_is_due = self._first_is_due and tag.header
             return tag
@@ -131,8 +149,12 @@ class SendQueue:
     def wait_s(self, now_s: float) -> float | None:
         """Seconds until :meth:`take` may give a tag by the passage of time alone; None when only a put changes it."""
         with self._lock:
-            kind, wait_s = self._next(now_s)
-            return None if kind is None else wait_s
+            kind, due_s = self._next(now_s)
+            if kind is None:
+                # a nap to the next batch: what comes meanwhile needs no wake-up
+                due_s = self._batch_at if self._batch_at > now_s else math.inf
+            self._asleep_until = due_s
+            return None if due_s == math.inf else max(0.0, due_s - now_s)
 
     def depth(self) -> QueueDepth:
         """What waits now."""
@@ -207,36 +229,40 @@ class SendQueue:
         self._bytes = 0
 
     def _span_ms(self, kind: TagKind) -> int:
-        frames = [tag.time_ms for tag, _ in (self._ends(kind)) if not tag.header]
-        return max(0, frames[-1] - frames[0]) if frames else 0
+        queue = self._queues[kind]
+        oldest = self._oldest(kind)
+        return max(0, queue[-1][0].time_ms - oldest[0].time_ms) if oldest is not None else 0
 
     def _video_age_s(self) -> float:
-        ends = self._ends(TagKind.VIDEO)
-        return self._now() - ends[0][1] if ends else 0.0
+        oldest = self._oldest(TagKind.VIDEO)
+        return self._now() - oldest[1] if oldest is not None else 0.0
 
-    def _ends(self, kind: TagKind) -> list[tuple[Tag, float]]:
-        queue = self._queues[kind]
-        first = next((item for item in queue if not item[0].header), None)
-        return [] if first is None else [first, queue[-1]]
+    def _oldest(self, kind: TagKind) -> tuple[Tag, float] | None:
+        """The oldest frame of a track."""
+        for item in self._queues[kind]:
+            if not item[0].header:
+                return item
+        return None
 
     def _next(self, now_s: float) -> tuple[TagKind | None, float]:
-        """Which track's head is next, and how long it is still held back."""
+        """Which track's head is next, and when it may go."""
         video, audio = self._queues[TagKind.VIDEO], self._queues[TagKind.AUDIO]
+        at_once = now_s if self._taking else max(now_s, self._batch_at)
         for kind, queue in self._queues.items():
             if queue and queue[0][0].header:
-                return kind, 0.0
+                return kind, at_once
         if video and audio:
-            return (TagKind.VIDEO if video[0][0].time_ms <= audio[0][0].time_ms else TagKind.AUDIO), 0.0
+            return (TagKind.VIDEO if video[0][0].time_ms <= audio[0][0].time_ms else TagKind.AUDIO), at_once
         if not video and not audio:
-            return None, 0.0
+            return None, at_once
         kind, other = (TagKind.VIDEO, TagKind.AUDIO) if video else (TagKind.AUDIO, TagKind.VIDEO)
         tag, queued_s = self._queues[kind][0]
         newest = self._newest.get(other)
         if newest is None or newest[0] >= tag.time_ms or now_s - newest[1] > LIVE_S or not self._video:
-            return kind, 0.0
+            return kind, at_once
         if self._first_is_due:
-            return kind, 0.0  # the stream begins here: there is nothing that could be earlier
-        return kind, max(0.0, queued_s + HOLD_S - now_s)
+            return kind, at_once  # the stream begins here: there is nothing that could be earlier
+        return kind, max(at_once, queued_s + HOLD_S)
 
     def _call_wake(self) -> None:
         wake = self._wake

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from appliance.media.send_queue import HOLD_S, VIDEO_LIMIT_S, SendQueue
+import pytest
+
+from appliance.media.send_queue import BATCH_S, HOLD_S, VIDEO_LIMIT_S, SendQueue
 from appliance.media.tags import Tag, TagKind
 
 
@@ -52,12 +54,12 @@ def test_sound_and_picture_go_out_by_time_and_wait_for_each_other_only_a_moment(
     queue.put(audio(0))
     queue.put(video(33))
     assert drained(queue, 0.0) == [("Vk", 0), ("A", 0)]
-    assert queue.take(0.0) is None  # sound of 21 ms may still come
-    assert queue.wait_s(0.0) == HOLD_S
+    assert queue.take(BATCH_S) is None  # sound of 21 ms may still come
+    assert queue.wait_s(BATCH_S) == pytest.approx(HOLD_S - BATCH_S)
     queue.put(audio(21))
-    assert drained(queue, 0.0) == [("A", 21)]
+    assert drained(queue, BATCH_S) == [("A", 21)]
     assert drained(queue, HOLD_S) == [("V", 33)]
-    assert queue.wait_s(1.0) is None
+    assert queue.wait_s(2.0) is None
 
 
 def test_a_dead_track_is_not_waited_for() -> None:
@@ -90,7 +92,7 @@ def test_late_video_goes_up_to_the_next_keyframe_and_sound_stays() -> None:
     # inter frames are useless now, until the keyframe that was asked for
     queue.put(video(800))
     queue.put(video(833, key=True))
-    assert [t for k, t in drained(queue, 10.0) if k.startswith("V")] == [833]
+    assert [t for k, t in drained(queue, 11.0) if k.startswith("V")] == [833]
 
 
 def test_a_keyframe_that_is_queued_ends_the_drop() -> None:
@@ -149,10 +151,35 @@ def test_sound_alone() -> None:
     assert drained(queue, 0.0) == [("Ah", 64), ("A", 64)]
 
 
-def test_the_consumer_is_woken() -> None:
+def test_the_consumer_is_woken_once_until_it_has_slept_again() -> None:
+    clock = Clock()
+    queue = SendQueue(now=clock)
+    woken: list[float] = []
+    queue.set_wake(lambda: woken.append(clock.now))
+    queue.open()
+    assert queue.take(0.0) is None and queue.wait_s(0.0) is None
+    queue.put(video(0, key=True))
+    queue.put(video(1))
+    assert woken == [0.0]
+    assert drained(queue, 0.0) == [("Vk", 0), ("V", 1)]
+    assert queue.wait_s(0.0) == BATCH_S
+    clock.now = 0.005
+    queue.put(video(5))
+    assert woken == [0.0], "it looks by itself when the batch is due"
+    assert drained(queue, BATCH_S) == [("V", 5)]
+    assert queue.wait_s(1.0) is None
+    clock.now = 1.5
+    queue.put(video(1500))
+    assert woken == [0.0, 1.5]
+
+
+def test_tags_go_out_in_batches() -> None:
     queue = SendQueue(now=Clock())
-    woken: list[int] = []
-    queue.set_wake(lambda: woken.append(1))
     queue.open()
     queue.put(video(0, key=True))
-    assert woken
+    assert drained(queue, 0.0) == [("Vk", 0)]
+    queue.put(video(1))
+    queue.put(video(2))
+    assert queue.take(BATCH_S / 2) is None
+    assert queue.wait_s(BATCH_S / 2) == pytest.approx(BATCH_S / 2)
+    assert drained(queue, BATCH_S) == [("V", 1), ("V", 2)]

@@ -1,0 +1,1 @@
+"""Benchmarks: ratios against ffmpeg in the same run, never timed assertions. ``make bench`` runs them."""
