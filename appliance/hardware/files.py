@@ -23,6 +23,9 @@ FIRST_PICTURE_S = 4.0
 STANDSTILL_S = 0.5
 """A picture that stands longer (a gap at the loop's end, a slide show) is delivered again: a camera without pictures would
 be taken for a broken one."""
+LATE_S = 0.1
+CATCH_UP_S = 0.02
+"""A picture later than the first is held back for the second, in case a newer one comes."""
 STALLED_S = 1.0
 """A reader that stayed away for longer does not get what was prepared for it then."""
 BLOCK_S = 0.02
@@ -115,7 +118,7 @@ class _Moving:
             self._skip_to(now - STALLED_S)
         try:
             while True:
-                picture = self._due(time.monotonic())
+                picture = self._due(deadline)
                 if picture is not None and (self._last is None or picture.time_s > self._last.time_s):
                     self._last = picture
                     return picture
@@ -133,12 +136,17 @@ class _Moving:
         finally:
             self._read_s = time.monotonic()
 
-    def _due(self, now_s: float) -> Picture | None:
-        """The newest prepared picture that is due; older ones are skipped."""
-        newest = None
-        while (item := self._ahead.peek()) is not None and item[0] <= now_s:
+    def _due(self, deadline_s: float) -> Picture | None:
+        """The newest picture that is due; older ones are skipped. While what is prepared is late, the decoder gets a
+        moment to come up with what is not."""
+        newest: tuple[float, av.VideoFrame] | None = None
+        while True:
+            now = time.monotonic()
+            late = newest is not None and now - newest[0] > LATE_S
+            item = self._ahead.peek(max(0.0, min(CATCH_UP_S, deadline_s - now)) if late else 0.0)
+            if item is None or item[0] > time.monotonic():
+                return Picture(newest[1], newest[0]) if newest is not None else None
             newest = self._ahead.pop()
-        return Picture(newest[1], newest[0]) if newest is not None else None
 
     def _skip_to(self, time_s: float) -> None:
         while (item := self._ahead.peek()) is not None and item[0] < time_s:

@@ -149,12 +149,12 @@ def sound(
             base = round(loop * schedule.info.length_s * rate)
             end = round((loop + 1) * schedule.info.length_s * rate)
             reader.rewind(join_s)
-            heard, late = False, False
+            heard, flowing, late = False, False, False
             for within_s, piece in _resampled(reader, form):
                 if stopping():
                     return
                 first = base + round(within_s * rate)
-                if heard and abs(first - position) <= slack:
+                if flowing and abs(first - position) <= slack:
                     first = position
                 heard = True
                 piece = piece[max(0, position - first) : max(0, end - first)]
@@ -166,6 +166,7 @@ def sound(
                     yield position, gap
                     position += len(gap)
                 yield position, piece
+                flowing = True
                 position += len(piece)
                 late = time.monotonic() - schedule.start_s - position / rate > BEHIND_S
                 if late:

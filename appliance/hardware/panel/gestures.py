@@ -30,7 +30,7 @@ class Debounce:
         """Take the pin's level at ``now_s``; whether the settled level changed."""
         if raw != self._raw:
             self._raw, self.since_s = raw, now_s
-        if self._raw != self.pressed and now_s - self.since_s >= BOUNCE_S:
+        if self._raw != self.pressed and now_s >= self.since_s + BOUNCE_S:
             self.pressed = self._raw
             return True
         return False

@@ -39,11 +39,14 @@ class PiCamera:
     def __init__(self, name: str, *, hardware_encoder: bool) -> None:
         self.name = name
         self.controls: frozenset[str] = frozenset()
-        self.encoder: CameraEncoder | None = PiEncoder(lambda: self._camera) if hardware_encoder else None
+        self._encoder = PiEncoder(lambda: self._camera) if hardware_encoder else None
+        self.encoder: CameraEncoder | None = self._encoder
         self._camera: Any = None
         self._newest = _Newest()
         self._wanted: PictureFormat | None = None
         self._rotation, self._mirror, self._zoom, self._auto_focus = 0, False, False, True
+        self._zoomed = False
+        """Whether the open camera's crop is magnified; a fresh one is not, and its own crop is left alone."""
         self._alive_s = 0.0
 
     # -- open and close --------------------------------------------------------------------------------------
@@ -65,7 +68,7 @@ class PiCamera:
             raise
         except Exception as error:
             raise CameraError(f"camera {self.name} cannot be opened: {_root(error)}") from error
-        self._camera, self._wanted = camera, wanted
+        self._camera, self._wanted, self._zoomed = camera, wanted, False
         self._alive_s = time.monotonic()
         self._set_controls()
         return answer
@@ -126,8 +129,8 @@ class PiCamera:
         return frozenset(able)
 
     def close(self) -> None:
-        if self.encoder is not None:
-            self.encoder.stop()
+        if self._encoder is not None:
+            self._encoder.stop()
         camera, self._camera = self._camera, None
         self._newest.close()
         if camera is None:
@@ -188,19 +191,25 @@ class PiCamera:
         self._set_controls()
 
     def _restart(self) -> None:
+        """A new configuration for the same pictures; an encoder that ran goes on."""
         wanted = self._wanted
         assert wanted is not None
+        encoding = self._encoder.session if self._encoder is not None else None
         self.close()
         self.open(wanted)
+        if self._encoder is not None and encoding is not None:
+            self._encoder.start(*encoding)
 
     def _set_controls(self) -> None:
         """Bring focus and zoom to what was asked for; picamera2 delivers them with the next request."""
         values: dict[str, object] = {}
         if "auto-focus" in self.controls:
             values["AfMode"] = _AF_CONTINUOUS if self._auto_focus else _AF_MANUAL
-        if "zoom" in self.controls:
-            _, widest, default = self._camera.camera_controls["ScalerCrop"]
-            values["ScalerCrop"] = _middle(default or widest, ZOOM) if self._zoom else tuple(default or widest)
+        if "zoom" in self.controls and self._zoom != self._zoomed:
+            _, largest, default = self._camera.camera_controls["ScalerCrop"]
+            whole = default if default[2] and default[3] else largest
+            values["ScalerCrop"] = _middle(whole, ZOOM) if self._zoom else tuple(whole)
+            self._zoomed = self._zoom
         if not values:
             return
         try:

@@ -51,6 +51,8 @@ class PiEncoder:
     def __init__(self, camera: Callable[[], Any | None]) -> None:
         self._camera = camera
         self._encoder: Any = None
+        self.session: tuple[VideoSpec, Callable[[EncodedPicture], None]] | None = None
+        """What it was started with, while it runs."""
 
     def start(self, spec: VideoSpec, on_picture: Callable[[EncodedPicture], None]) -> None:
         if self._encoder is not None:
@@ -78,6 +80,7 @@ class PiEncoder:
             self._encoder = within(START_S, "start of the hardware encoder", begin, camera.stop_encoder)
         except Exception as error:
             raise HardwareEncoderError(f"the hardware encoder does not start: {plain(error)}") from error
+        self.session = spec, on_picture
 
     def set_bitrate(self, kbps: int) -> None:
         try:
@@ -94,7 +97,7 @@ class PiEncoder:
         return self._encoder
 
     def stop(self) -> None:
-        encoder, self._encoder = self._encoder, None
+        encoder, self._encoder, self.session = self._encoder, None, None
         camera = self._camera()
         if encoder is None or camera is None:
             return

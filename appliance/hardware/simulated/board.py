@@ -7,11 +7,11 @@ from typing import Any
 from appliance.clock import Clock, SystemClock
 from appliance.errors import CameraError, MicrophoneError
 from appliance.hardware.board import PanelNames
-from appliance.hardware.libraries import load
 from appliance.hardware.simulated.bench import SimulatedDevice
 from appliance.hardware.simulated.camera import SimulatedCamera
 from appliance.hardware.simulated.hands import SimulatedHands, checked_ppm
 from appliance.hardware.simulated.microphone import SimulatedMicrophone, Skew
+from appliance.hardware.simulated.pins import contact_factory
 
 MICROPHONE = "simulated"
 
@@ -31,7 +31,7 @@ class SimulatedBoard:
             "back": SimulatedDevice("simulated:back", CameraError),
             "microphone": SimulatedDevice(MICROPHONE, MicrophoneError),
         }
-        self._factory: Any = load("gpiozero.pins.mock").MockFactory()
+        self._factory: Any = contact_factory()
         self._hands = SimulatedHands(self._factory, self._devices, self._skew)
 
     @property

@@ -13,6 +13,8 @@ from appliance.hardware.simulated.microphone import Skew
 
 TAP_S = 0.1
 """How long a press takes: about as long as a finger's, and longer than any debouncing."""
+SETTLE_S = 0.05
+"""What a finger takes at least until it presses again."""
 LONGEST_HOLD_S = 10.0
 
 _ALIASES = {"mic": "microphone", "camera": "front", "camera.front": "front", "camera.back": "back"}
@@ -37,11 +39,12 @@ class SimulatedHands:
     # -- buttons -------------------------------------------------------------------------------------------
 
     def press(self, button: str) -> None:
-        """Press and release; returns once released, a tenth of a second later. ``button`` is its name or its pin."""
+        """Press and release; returns when the button can be pressed again. ``button`` is its name or its pin."""
         number = self._button(button)
         self._push(number)
         time.sleep(TAP_S)
         self._let_go(number)
+        time.sleep(SETTLE_S)
 
     def hold(self, button: str, seconds: float) -> None:
         """Press, and release ``seconds`` later (at most 10) in the background."""
@@ -72,10 +75,7 @@ class SimulatedHands:
             self._level(number, False)
 
     def _level(self, number: int, pressed: bool) -> None:
-        # buttons connect their pulled-up pin to ground
-        pin = self._factory.pin(number)
-        if pin.function == "input":
-            pin.drive_low() if pressed else pin.drive_high()
+        self._factory.pin(number).contact(pressed)
 
     def _button(self, button: str) -> int:
         buttons = self._panel.buttons() if self._panel is not None else {}

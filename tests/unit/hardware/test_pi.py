@@ -1,0 +1,525 @@
+"""The pi board, against fakes of picamera2 at the library's edge, and ALSA's own file plugin."""
+
+from __future__ import annotations
+
+import os
+import select
+import sys
+import threading
+import time
+import types
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from appliance.errors import CameraError, HardwareEncoderError, HardwareMissing, MicrophoneError, UnsupportedResolution
+from appliance.hardware.board import make_board
+from appliance.hardware.pi import bounded, encoder, pins, v4l2
+from appliance.hardware.pi import camera as pi_camera
+from appliance.hardware.pi import microphone as pi_microphone
+from appliance.hardware.pi.board import PiBoard, positions
+from appliance.hardware.pi.camera import PiCamera
+from appliance.hardware.pi.encoder import ParameterSets, hardware_encoder_present
+from appliance.hardware.pi.frames import monotonic_s, picture_of
+from appliance.hardware.pi.microphone import AlsaMicrophone
+from appliance.hardware.planes import planes_of
+from appliance.media.sources import EncodedPicture, PictureFormat, SoundFormat, VideoSpec
+from tests.unit.hardware import fake_picamera2
+from tests.unit.hardware.fake_picamera2 import BACK, FRONT, Rig
+
+WANTED = PictureFormat(640, 360, 30)
+SPEC = VideoSpec(640, 360, 30, bitrate_kbps=800, ceiling_kbps=1200, keyframe_interval_s=0.1)
+
+
+@pytest.fixture
+def camera(rig: Rig) -> Iterator[PiCamera]:
+    made = PiCamera(FRONT, hardware_encoder=False)
+    yield made
+    made.close()
+    assert rig.outstanding == 0  # every request was given back
+
+
+# -- which camera --------------------------------------------------------------------------------------------------
+
+
+def test_cameras_take_positions_in_order(rig: Rig) -> None:
+    board = PiBoard()
+    assert board.cameras() == [FRONT, BACK]
+    assert board.camera("front", "auto").name == FRONT
+    assert board.camera("back", "auto").name == BACK
+
+
+def test_a_mounting_that_libcamera_knows_counts_more_than_the_order() -> None:
+    assert positions([{"Id": "a", "Location": 1}, {"Id": "b", "Location": 0}]) == {"back": "a", "front": "b"}
+    assert positions([{"Id": "a", "Location": 2}, {"Id": "b", "Location": 0}]) == {"front": "b", "back": "a"}
+    assert positions([{"Id": "a"}, {"Id": "b"}, {"Id": "c"}]) == {"front": "a", "back": "b"}
+    assert positions([{"Id": "a", "Location": 0}, {"Id": "b", "Location": 0}]) == {"front": "a", "back": "b"}
+    assert positions([]) == {}
+
+
+def test_a_name_in_the_settings_is_taken_exactly(rig: Rig) -> None:
+    board = PiBoard()
+    assert board.camera("front", BACK).name == BACK
+    with pytest.raises(CameraError, match="is not connected; found: .*imx708"):
+        board.camera("front", "imx708")
+    rig.cameras.pop()
+    with pytest.raises(CameraError, match="no back camera is connected"):
+        board.camera("back", "auto")
+    rig.cameras.clear()
+    with pytest.raises(CameraError, match="found: none"):
+        board.camera("front", "auto")
+
+
+# -- pictures ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("pixel_format", ["YUV420", "NV12"])
+def test_padding_never_reaches_a_picture(camera: PiCamera, rig: Rig, pixel_format: str) -> None:
+    rig.pixel_format = pixel_format
+    assert camera.open(WANTED) == WANTED
+    picture = camera.read(1.0)
+    assert picture is not None
+    assert picture.frame.format.name == {"YUV420": "yuv420p", "NV12": "nv12"}[pixel_format]
+    upright = planes_of(picture.frame.reformat(format="yuv420p"))
+    assert upright[0].max() <= 216
+    assert (upright[1].min(), upright[1].max(), upright[2].min(), upright[2].max()) == (90, 90, 160, 160)
+
+
+def test_an_odd_stride_fits() -> None:
+    configuration = {"format": "YUV420", "size": (854, 480), "stride": 896}
+    buffer = np.arange(896 * 480 * 3 // 2, dtype=np.uint32).astype(np.uint8)
+    y, u, v = planes_of(picture_of(buffer, configuration))
+    assert np.array_equal(y, buffer[: 896 * 480].reshape(480, 896)[:, :854])
+    assert np.array_equal(u[1], buffer[896 * 480 + 448 :][:427])
+    assert np.array_equal(v[0], buffer[896 * 480 + 448 * 240 :][:427])
+
+
+def test_the_sensors_time_is_the_pictures(camera: PiCamera) -> None:
+    camera.open(WANTED)
+    picture = camera.read(1.0)
+    assert picture is not None
+    assert 0.015 < time.monotonic() - picture.time_s < 0.3
+
+
+def test_sensor_times_of_either_clock_are_understood(monkeypatch: pytest.MonkeyPatch) -> None:
+    asleep = 3600.0
+    monkeypatch.setattr(time, "clock_gettime", lambda _: time.monotonic() + asleep)
+    now = time.monotonic()
+    assert monotonic_s(int((now - 0.03) * 1e9)) == pytest.approx(now - 0.03, abs=0.005)
+    assert monotonic_s(int((now + asleep - 0.03) * 1e9)) == pytest.approx(now - 0.03, abs=0.005)
+    assert monotonic_s(12345) == pytest.approx(now, abs=0.05)
+    assert monotonic_s(None) == pytest.approx(now, abs=0.05)
+
+
+def test_the_rate_is_asked_for_within_what_the_sensor_can(camera: PiCamera, rig: Rig) -> None:
+    camera.open(PictureFormat(640, 360, 25))
+    assert rig.opened[0].set["FrameDurationLimits"] == (40000, 40000)
+    camera.close()
+    rig.controls["FrameDurationLimits"] = (66666, 1_000_000, 66666)
+    assert camera.open(WANTED).fps == 15
+    camera.close()
+    del rig.controls["FrameDurationLimits"]
+    assert camera.open(WANTED).fps == 30
+
+
+def test_a_camera_that_stops_delivering_is_gone(camera: PiCamera, rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pi_camera, "GONE_S", 0.3)
+    camera.open(WANTED)
+    assert camera.read(1.0) is not None
+    rig.delivering = False
+    camera.read(0.2)
+    camera.read(0.0)
+    time.sleep(0.3)
+    with pytest.raises(CameraError, match="is gone: no picture for"):
+        camera.read(0.1)
+
+
+def test_what_libcamera_said_reaches_people(camera: PiCamera, rig: Rig) -> None:
+    rig.busy = True
+    with pytest.raises(CameraError, match="cannot be opened: .*busy"):
+        camera.open(WANTED)
+    rig.busy = False
+    rig.cameras = rig.cameras[1:]
+    with pytest.raises(CameraError, match="is not there; found: .*ov5647"):
+        camera.open(WANTED)
+
+
+def test_a_refused_size_closes_the_camera_again(camera: PiCamera, rig: Rig) -> None:
+    with pytest.raises(UnsupportedResolution, match="refuses 5000x5000"):
+        camera.open(PictureFormat(5000, 5000, 30))
+    with pytest.raises(UnsupportedResolution, match="even"):
+        camera.open(PictureFormat(641, 360, 30))
+    assert [c.is_open for c in rig.opened] == [False]
+    camera.open(WANTED)
+
+
+def test_a_driver_that_hangs_costs_no_more_than_the_bound(
+    camera: PiCamera, rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pi_camera, "OPEN_S", 0.2)
+    rig.hang_on_start = True
+    begin = time.monotonic()
+    with pytest.raises(CameraError, match="no answer from the driver"):
+        camera.open(WANTED)
+    assert time.monotonic() - begin < 1.0
+    rig.hang_on_start = False
+    end = time.monotonic() + 2
+    while rig.opened[0].is_open and time.monotonic() < end:  # when it comes to life after all, it is closed
+        time.sleep(0.01)
+    assert not rig.opened[0].is_open
+
+
+# -- controls ------------------------------------------------------------------------------------------------------
+
+
+def test_controls_are_those_the_camera_has(camera: PiCamera, rig: Rig) -> None:
+    camera.open(WANTED)
+    assert camera.controls == {"auto-focus", "zoom", "camera.rotation", "camera.mirror"}
+    camera.close()
+    del rig.controls["AfMode"], rig.controls["ScalerCrop"]
+    camera.open(WANTED)
+    assert camera.controls == {"camera.rotation", "camera.mirror"}
+    with pytest.raises(CameraError, match="no control auto-focus; it has: camera.mirror, camera.rotation"):
+        camera.set_control("auto-focus", True)
+
+
+def test_zoom_and_focus(camera: PiCamera, rig: Rig) -> None:
+    camera.open(WANTED)
+    driver = rig.opened[0]
+    assert driver.set["AfMode"] == 2
+    camera.set_control("zoom", True)
+    assert driver.set["ScalerCrop"] == (1152, 648, 2304, 1296)
+    camera.set_control("auto-focus", False)
+    assert driver.set["AfMode"] == 0
+    camera.set_control("zoom", False)
+    assert driver.set["ScalerCrop"] == (0, 0, 4608, 2592)
+
+
+@pytest.mark.parametrize(
+    ("rotation", "mirror", "transform"),
+    [
+        (0, False, (0, 0)), (0, True, (1, 0)), (180, False, (1, 1)), (180, True, (0, 1)), (90, True, (0, 0)),
+    ],
+)  # fmt: skip
+def test_half_turns_and_mirrors_are_the_sensors(
+    camera: PiCamera, rig: Rig, rotation: int, mirror: bool, transform: tuple[int, int]
+) -> None:
+    camera.prepare("camera.rotation", rotation)
+    camera.prepare("camera.mirror", mirror)
+    camera.open(WANTED)
+    flips = rig.opened[0].configuration["transform"]
+    assert (flips["hflip"], flips["vflip"]) == transform
+    assert ("camera.rotation" in camera.controls) == (rotation != 90)
+    assert ("camera.mirror" in camera.controls) == (rotation != 90)
+
+
+def test_turning_an_open_camera_restarts_it(camera: PiCamera, rig: Rig) -> None:
+    camera.open(WANTED)
+    camera.set_control("camera.rotation", 0)
+    assert len(rig.opened) == 1
+    camera.set_control("camera.rotation", 180)
+    assert [c.is_open for c in rig.opened] == [False, True]
+    assert camera.read(1.0) is not None
+
+
+# -- the hardware encoder ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def encoding(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[tuple[PiCamera, Rig]]:
+    monkeypatch.setattr(encoder, "CODEC_DEVICE", tmp_path)
+    rig = fake_picamera2.install(monkeypatch, hardware_encoder=True)
+    made = PiBoard().camera("front", "auto")
+    yield made, rig
+    made.close()
+    assert rig.outstanding == 0
+
+
+def test_only_the_v4l2_encoder_counts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(encoder, "CODEC_DEVICE", tmp_path)
+    fake_picamera2.install(monkeypatch)
+    assert not hardware_encoder_present()  # libx264 under the same name
+    assert PiBoard().camera("front", "auto").encoder is None
+    fake_picamera2.install(monkeypatch, hardware_encoder=True)
+    assert hardware_encoder_present()
+    monkeypatch.setattr(encoder, "CODEC_DEVICE", tmp_path / "missing")
+    assert not hardware_encoder_present()
+
+
+def test_the_encoder_delivers_beside_the_pictures(
+    encoding: tuple[PiCamera, Rig], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    camera, rig = encoding
+    assert camera.encoder is not None
+    with pytest.raises(HardwareEncoderError, match="open camera"):
+        camera.encoder.start(SPEC, lambda _: None)
+    camera.open(WANTED)
+    units: list[EncodedPicture] = []
+    enough = threading.Event()
+
+    def take(unit: EncodedPicture) -> None:
+        units.append(unit)
+        if len(units) == 8:
+            enough.set()
+        if len(units) == 3:
+            raise RuntimeError("a consumer's fault does not end the pictures")
+
+    with pytest.raises(HardwareEncoderError, match="640x360 as it is, not 320x180"):
+        camera.encoder.start(VideoSpec(320, 180, 30, 800, 1200, 2.0), take)
+    camera.encoder.start(SPEC, take)
+    with pytest.raises(HardwareEncoderError, match="already"):
+        camera.encoder.start(SPEC, take)
+    assert enough.wait(3)
+    assert camera.read(1.0) is not None
+    (driver,) = rig.opened[0].encoders
+    assert (driver.bitrate, driver.repeat, driver.iperiod, driver.framerate) == (800_000, True, 3, 30)
+    assert [u.keyframe for u in units[:4]] == [True, False, False, True]
+    assert units[0].data.startswith(b"\0\0\0\1\x67")
+    times = [u.time_s for u in units]
+    assert times == sorted(times)
+    assert 0 < time.monotonic() - times[-1] < 1.0
+
+    asked: list[tuple[int, int]] = []
+    monkeypatch.setattr(v4l2, "set_bitrate", lambda device, bits: asked.append((device.fileno(), bits)))
+    camera.encoder.set_bitrate(450)
+    camera.encoder.force_keyframe()
+    assert asked == [(driver.vd.fileno(), 450_000)]
+    assert driver.wants_keyframe == 1
+    camera.encoder.stop()
+    camera.encoder.stop()
+    with pytest.raises(HardwareEncoderError, match="does not run"):
+        camera.encoder.force_keyframe()
+    assert camera.read(1.0) is not None
+
+
+def test_closing_the_camera_ends_its_encoder(encoding: tuple[PiCamera, Rig]) -> None:
+    camera, rig = encoding
+    camera.open(WANTED)
+    assert camera.encoder is not None
+    camera.encoder.start(SPEC, lambda _: None)
+    camera.close()
+    assert not rig.opened[0].encoders
+    camera.open(WANTED)
+    camera.encoder.start(SPEC, lambda _: None)
+
+
+def test_turning_an_encoding_camera_keeps_it_encoding(encoding: tuple[PiCamera, Rig]) -> None:
+    camera, rig = encoding
+    camera.open(WANTED)
+    assert camera.encoder is not None
+    camera.encoder.start(SPEC, lambda _: None)
+    camera.set_control("camera.mirror", True)
+    assert len(rig.opened[1].encoders) == 1
+
+
+def test_the_bitrate_goes_to_the_kernel_as_it_wants_it(encoding: tuple[PiCamera, Rig]) -> None:
+    # _IOWR('V', 28, struct v4l2_control) and V4L2_CID_MPEG_VIDEO_BITRATE, as <linux/videodev2.h> has them
+    assert v4l2.VIDIOC_S_CTRL == 0xC008561C
+    assert v4l2.V4L2_CID_MPEG_VIDEO_BITRATE == 0x009909CF
+    camera, _ = encoding
+    camera.open(WANTED)
+    assert camera.encoder is not None
+    camera.encoder.start(SPEC, lambda _: None)
+    with pytest.raises(HardwareEncoderError, match="refuses 500 kbit/s"):  # /dev/null is no encoder
+        camera.encoder.set_bitrate(500)
+
+
+def test_a_keyframe_never_goes_without_parameter_sets() -> None:
+    sets = ParameterSets()
+    idr, inter = b"\0\0\0\1\x65IDR", b"\0\0\0\1\x41P"
+    whole = b"\0\0\0\1\x67SPS\0\0\1\x68PPS" + idr
+    assert sets.complete(idr, keyframe=True) == idr  # nothing to put there yet
+    assert sets.complete(whole, keyframe=True) == whole
+    assert sets.complete(inter, keyframe=False) == inter
+    assert sets.complete(idr, keyframe=True) == whole
+
+
+# -- the microphone ------------------------------------------------------------------------------------------------
+
+
+def test_alsa_delivers_the_samples_in_order(alsa_tone: str) -> None:
+    microphone = AlsaMicrophone(alsa_tone)
+    assert microphone.open(SoundFormat(48000, 1)) == SoundFormat(48000, 1)
+    blocks = []
+    for _ in range(10):
+        sound = microphone.read(0.5)
+        assert sound is not None
+        blocks.append(sound.samples[:, 0])
+    microphone.close()
+    samples = np.concatenate(blocks).astype(float)
+    expected = np.rint(10000 * np.sin(2 * np.pi * 480 * np.arange(len(samples)) / 48000))
+    assert np.array_equal(samples, expected)
+
+
+def test_a_device_that_is_none_is_said(alsa_tone: str) -> None:
+    with pytest.raises(MicrophoneError, match=r"hw:CARD=Nix,DEV=0 cannot be opened"):
+        AlsaMicrophone("hw:CARD=Nix,DEV=0").open(SoundFormat(48000, 1))
+
+
+class FakeAlsa(types.ModuleType):
+    """A sound card with faults."""
+
+    PCM_CAPTURE, PCM_NONBLOCK, PCM_FORMAT_S16_LE = 1, 1, 2
+
+    class ALSAAudioError(Exception):
+        pass
+
+    def __init__(self) -> None:
+        super().__init__("alsaaudio")
+        self.devices = [
+            "default",
+            "hw:CARD=Loopback,DEV=0",
+            "hw:CARD=Codec,DEV=0",
+            "plughw:CARD=Mic,DEV=0",
+            "hw:CARD=Mic,DEV=0",
+        ]
+        self.formats = {"hw:CARD=Mic,DEV=0": ("S16_LE", 44100, 2), "hw:CARD=I2S,DEV=0": ("S32_LE", 48000, 2)}
+        self.script: list[Any] = []
+        self.opened: list[str] = []
+        self.behind = 0
+
+    def pcms(self, kind: int) -> list[str]:
+        return self.devices
+
+    def PCM(self, *, device: str, rate: int, channels: int, **_: Any) -> FakePcm:
+        self.opened.append(device)
+        return FakePcm(self, *self.formats.get(device, ("S16_LE", rate, channels)))
+
+
+class FakePcm:
+    def __init__(self, alsa: FakeAlsa, name: str, rate: int, channels: int) -> None:
+        self.alsa, self.form = alsa, {"format_name": name, "rate": rate, "channels": channels}
+        self.ear, self.mouth = os.pipe()
+
+    def info(self) -> dict[str, Any]:
+        return self.form
+
+    def polldescriptors(self) -> list[tuple[int, int]]:
+        return [(self.ear, select.POLLIN)]
+
+    def read(self) -> tuple[int, bytes]:
+        step = self.alsa.script.pop(0) if self.alsa.script else (0, b"")
+        if isinstance(step, Exception):
+            raise step
+        count, data = step
+        return count, data
+
+    def avail(self) -> int:
+        return self.alsa.behind
+
+    def close(self) -> None:
+        return None
+
+
+@pytest.fixture
+def alsa(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> FakeAlsa:
+    fake = FakeAlsa()
+    monkeypatch.setitem(sys.modules, "alsaaudio", fake)
+    monkeypatch.setattr(pi_microphone, "_PROC", tmp_path)
+    (tmp_path / "Mic").mkdir()
+    (tmp_path / "Mic" / "usbid").touch()
+    return fake
+
+
+def test_the_best_microphone_comes_first(alsa: FakeAlsa, rig: Rig) -> None:
+    board = PiBoard()
+    assert board.microphones() == ["hw:CARD=Mic,DEV=0", "hw:CARD=Codec,DEV=0", "hw:CARD=Loopback,DEV=0"]
+    assert board.microphone("auto").name == "hw:CARD=Mic,DEV=0"
+    assert board.microphone("plughw:CARD=Codec").name == "plughw:CARD=Codec"
+    alsa.devices = ["default"]
+    with pytest.raises(MicrophoneError, match="no sound card"):
+        board.microphone("auto")
+
+
+def test_a_card_is_taken_as_it_is(alsa: FakeAlsa) -> None:
+    microphone = AlsaMicrophone("hw:CARD=Mic,DEV=0")
+    assert microphone.open(SoundFormat(16000, 1)) == SoundFormat(44100, 2)
+    assert alsa.opened == ["hw:CARD=Mic,DEV=0"]
+
+
+def test_a_card_without_16_bits_goes_through_alsas_conversion(alsa: FakeAlsa) -> None:
+    microphone = AlsaMicrophone("hw:CARD=I2S,DEV=0")
+    assert microphone.open(SoundFormat(16000, 1)) == SoundFormat(48000, 2)
+    assert alsa.opened == ["hw:CARD=I2S,DEV=0", "plughw:CARD=I2S,DEV=0"]
+
+
+def test_times_count_what_is_still_buffered(alsa: FakeAlsa) -> None:
+    microphone = AlsaMicrophone("any")
+    microphone.open(SoundFormat(48000, 1))
+    alsa.script, alsa.behind = [(960, bytes(1920))], 4800
+    sound = microphone.read(0.1)
+    assert sound is not None
+    assert time.monotonic() - sound.time_s == pytest.approx(0.12, abs=0.02)
+
+
+def test_an_overrun_is_recovered_from(alsa: FakeAlsa) -> None:
+    microphone = AlsaMicrophone("any")
+    microphone.open(SoundFormat(48000, 1))
+    alsa.script, alsa.behind = [(-32, b""), (960, bytes(1920))], -32
+    assert microphone.read(0.1) is not None
+
+
+def test_a_card_that_is_pulled_out_is_gone(alsa: FakeAlsa) -> None:
+    microphone = AlsaMicrophone("any")
+    microphone.open(SoundFormat(48000, 1))
+    assert microphone.read(0.01) is None
+    alsa.script = [FakeAlsa.ALSAAudioError("No such device [any]")]
+    with pytest.raises(MicrophoneError, match="is gone: .*No such device"):
+        microphone.read(0.1)
+
+
+# -- what is missing -----------------------------------------------------------------------------------------------
+
+
+def hide(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
+    for name in names:
+        monkeypatch.setitem(sys.modules, name, None)
+
+
+def test_a_board_says_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    hide(monkeypatch, "picamera2")
+    with pytest.raises(HardwareMissing, match="sudo apt install python3-picamera2"):
+        make_board("pi")
+    with pytest.raises(ValueError, match="allowed: pi, simulated"):
+        make_board("banana")
+
+
+def test_sound_and_pins_may_be_missing(monkeypatch: pytest.MonkeyPatch, rig: Rig) -> None:
+    hide(monkeypatch, "alsaaudio", "lgpio")
+    board = make_board("pi")
+    assert board.microphones() == []
+    with pytest.raises(MicrophoneError, match="pip install pyalsaaudio"):
+        board.microphone("auto")
+    with pytest.raises(HardwareMissing, match="sudo apt install python3-lgpio"):
+        board.pin_factory()
+    assert board.simulated is None
+    board.close()
+
+
+def test_a_missing_chip_is_missing_hardware(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_chip() -> None:
+        raise RuntimeError("can not open gpiochip")
+
+    chips = types.ModuleType("gpiozero.pins.lgpio")
+    chips.LGPIOFactory = no_chip  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "lgpio", types.ModuleType("lgpio"))
+    monkeypatch.setitem(sys.modules, "gpiozero.pins.lgpio", chips)
+    monkeypatch.setenv("RUNTIME_DIRECTORY", "/run/somewhere")
+    monkeypatch.delenv("LG_WD", raising=False)
+    with pytest.raises(HardwareMissing, match="can not open gpiochip.*group gpio"):
+        pins.lgpio_factory()
+    assert os.environ["LG_WD"] == "/run/somewhere"
+
+
+def test_a_call_that_never_returns_is_left_behind() -> None:
+    release, late = threading.Event(), threading.Event()
+    with pytest.raises(TimeoutError, match="no answer from the driver within 0.05 s"):
+        bounded.within(0.05, "a call", lambda: release.wait(5), lambda _: late.set())
+    release.set()
+    assert late.wait(2)
+    assert bounded.within(1, "a call", lambda: 7) == 7
+    with pytest.raises(ValueError, match="invalid literal"):
+        bounded.within(1, "a call", lambda: int("x"))
