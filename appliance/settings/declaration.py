@@ -112,7 +112,9 @@ class Settings:
     )
     muted: bool = _setting(False, Bool(), "Send silence instead of sound")
     enable_camera: bool = _setting(
-        True, Bool(), "Off from the start: audio only, no camera is opened. Off during a push: the waiting image is sent"
+        True,
+        Bool(),
+        "Off from the start: audio only, no camera is opened. Off during a push: the waiting image is sent",
     )
     auto_focus: bool = _setting(True, Bool(), "Continuous autofocus; off holds the lens where it is")
     orientation: str = _setting("vertical", Choice(("vertical", "horizontal")), "Portrait or landscape", applies=_START)
@@ -246,7 +248,11 @@ class Settings:
         "Where snapshots are kept; empty: snapshots/ in the state directory", name="snapshot.folder", group=Group.BOX,
     )  # fmt: skip
     snapshot_limit: int = _setting(
-        200, Integer(1, 10000), "How many snapshots are kept; the oldest go first", name="snapshot.limit", group=Group.BOX
+        200,
+        Integer(1, 10000),
+        "How many snapshots are kept; the oldest go first",
+        name="snapshot.limit",
+        group=Group.BOX,
     )
     event_log_limit: int = _setting(
         100000, Integer(1000, 1000000), "How many events are kept; the oldest go first", name="event-log.limit",

@@ -3,8 +3,8 @@
 One address names all of it (``rtmp://server[:port]/app/stream?query``), or server and key come as two fields. In one
 address the app is the first part of the path, and everything after it, query string included, is the stream name
 and reaches the server unchanged. With a key of its own the whole path is the app, however many parts it has: that is
-how platforms give the pair. An address whose query stands behind the app (``/app?vhost=x/stream``, an older habit) keeps
-the query with the app. Nothing is decoded or re-encoded on the way.
+how platforms give the pair. An address whose query stands behind the app (``/app?vhost=x/stream``, an older habit)
+keeps the query with the app. Nothing is decoded or re-encoded on the way.
 """
 
 from __future__ import annotations

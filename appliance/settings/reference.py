@@ -59,8 +59,8 @@ def _row(declared: Declared) -> str:
 
 def _scenarios() -> str:
     rows = [
-        f"| {row.name} ({row.contract_name}) | {row.mode} | {row.min_bitrate} | {row.max_bitrate} | {row.audio_quality}
-        " f"| {row.help} |"
+        f"| {row.name} ({row.contract_name}) | {row.mode} | {row.min_bitrate} | {row.max_bitrate} "
+        f"| {row.audio_quality} | {row.help} |"
         for row in SCENARIOS
     ]
     head = [

@@ -43,7 +43,8 @@ def test_doctor_on_the_simulated_board(tmp_path: Path, capsys: pytest.CaptureFix
     status = main(["doctor", "--board", "simulated", "--state-dir", str(tmp_path)])
     out = capsys.readouterr().out
     assert status == 0, out
-    for name in ("software", "settings", "service", "front camera", "back camera", "video encoder", "microphone", "pins",
+    for name in ("software", "settings", "service", "front camera", "back camera", "video encoder", "microphone",
+    "pins",
                  "clock", "server", "storage"):  # fmt: skip
         assert f" {name}: " in out
     assert list(tmp_path.iterdir()) == [], "it only looks"
@@ -111,7 +112,8 @@ def test_a_name_that_is_none_fails() -> None:
 
 @pytest.mark.parametrize(
     ("flags", "grade", "words"),
-    [(0x0, Grade.OK, "no under-voltage"), (0x50005, Grade.FAIL, "under-voltage, throttled"), (0x10000, Grade.WARN, "since the start"),
+    [(0x0, Grade.OK, "no under-voltage"), (0x50005, Grade.FAIL, "under-voltage, throttled"), (0x10000, Grade.WARN,
+    "since the start"),
      (0x80000, Grade.WARN, "slowed down")],
 )  # fmt: skip
 def test_the_supply(monkeypatch: pytest.MonkeyPatch, flags: int, grade: Grade, words: str) -> None:

@@ -24,7 +24,8 @@ Run = Callable[..., tuple[int, str, str]]
 
 def event(number: int, code: int = 20007) -> dict[str, Any]:
     return {
-        "id": number, "code": code, "name": "MUTED", "severity": "info" if code > 0 else "error", "text": f"event {number}",
+        "id": number, "code": code, "name": "MUTED", "severity": "info" if code > 0 else "error",
+        "text": f"event {number}",
         "time": "2026-03-01T12:00:00.000+00:00", "synchronised": number != 2, "monotonic": 1.0, "details": {},
     }  # fmt: skip
 
@@ -52,7 +53,8 @@ def test_a_socket_left_behind_is_no_service(tmp_path: Path, capsys: pytest.Captu
     ("words", "path"),
     [
         (["stop"], "stop"), (["pause"], "pause"), (["resume"], "resume"), (["switch-camera"], "switchCamera"),
-        (["mute"], "mute"), (["unmute"], "unmute"), (["preview", "on"], "startPreview"), (["preview", "off"], "stopPreview"),
+        (["mute"], "mute"), (["unmute"], "unmute"), (["preview", "on"], "startPreview"), (["preview", "off"],
+        "stopPreview"),
         (["background"], "background"), (["foreground"], "foreground"), (["torch"], "toggleTorch"),
     ],
 )  # fmt: skip

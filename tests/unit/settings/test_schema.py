@@ -38,7 +38,8 @@ def test_secrets_are_only_written() -> None:
 
 candidates = (
     st.none() | st.booleans() | st.integers(-100, 30000) | st.floats(allow_nan=False) | st.sampled_from(
-        ["", "HD", "auto", "none", "vertical", "9:16", "rtmp://h/a/b", "RTMPS://h/a/b", "http://h/", "x y", "a\nb", "f" * 32,
+        ["", "HD", "auto", "none", "vertical", "9:16", "rtmp://h/a/b", "RTMPS://h/a/b", "http://h/", "x y", "a\nb",
+        "f" * 32,
          "file:a", "UTC", "/media/x", "start", "x" * 5000]
     )
 )  # fmt: skip

@@ -252,7 +252,8 @@ def test_the_description_holds_every_setting_and_the_seven_scenarios(box: Box) -
 
 @pytest.mark.parametrize(
     ("content", "where"),
-    [(b'mode = "HD"\nmuted = tr', "line 2"), (b'mode = "HD"\n\x00\x00', "line 2"), (b'a="\xff"', "UTF-8"), (b"\n\n[x", "line 3"),
+    [(b'mode = "HD"\nmuted = tr', "line 2"), (b'mode = "HD"\n\x00\x00', "line 2"), (b'a="\xff"', "UTF-8"), (b"\n\n[x",
+    "line 3"),
      (b'mode="HD"\nmode="SD"\n', "TOML")],
 )  # fmt: skip
 def test_a_broken_file_is_moved_aside_and_the_last_good_one_used(box: Box, content: bytes, where: str) -> None:
