@@ -96,7 +96,8 @@ def test_a_slow_reader_gets_new_pictures(camera: Camera) -> None:
         time.sleep(0.4)
         picture = camera.read(1.0)
         assert picture is not None
-    time.monotonic() - picture.time_s < 0.3    finally:
+        assert time.monotonic() - picture.time_s < 0.3
+    finally:
         camera.close()
 
 
