@@ -44,7 +44,8 @@ SCENARIOS: tuple[Scenario, ...] = (
     Scenario("hd-live", "HD live", "高清直播", "What most apps use; ordinary live streams", "HD", 600, 1200, "high"),
     Scenario("fhd-live", "FHD live", "超清直播", "Where sharpness matters most", "FHD", 600, 1800, "high"),
     Scenario(
-        "video-support", "Video support, user", "视频客服(用户)", "Sound first, the picture helps", "RTC", 200, 500, "high"
+        "video-support", "Video support, user", "视频客服(用户)", "Sound first, the picture helps",
+        "RTC", 200, 500, "high",
     ),
     Scenario(
         "damage-assessment", "Vehicle-damage assessment, owner", "车险定损(车主)", "A picture with details to look at",
