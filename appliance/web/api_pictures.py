@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 from urllib.parse import quote
+from zoneinfo import ZoneInfo
 
 from flask import Blueprint, Response, jsonify, send_file
 
@@ -48,7 +49,8 @@ def blueprint(services: Services, gate: Gate) -> Blueprint:
     @api.get("/snapshots")
     def snapshots() -> Response:
         Query().done()
-        return jsonify({"snapshots": [_described(entry) for entry in services.snapshots.list()]})
+        zone = ZoneInfo(services.settings.current.time_zone)
+        return jsonify({"snapshots": [_described(entry, zone) for entry in services.snapshots.list()]})
 
     @api.get("/snapshots/<name>")
     def snapshot(name: str) -> Response:
@@ -63,8 +65,8 @@ def blueprint(services: Services, gate: Gate) -> Blueprint:
     return api
 
 
-def _described(entry: dict[str, Any]) -> dict[str, Any]:
-    taken = datetime.fromtimestamp(entry["time"], UTC).isoformat(timespec="seconds")
+def _described(entry: dict[str, Any], zone: ZoneInfo) -> dict[str, Any]:
+    taken = datetime.fromtimestamp(entry["time"], zone).isoformat(timespec="seconds")
     return {**entry, "taken": taken, "href": f"/api/v1/snapshots/{quote(entry['name'])}"}
 
 

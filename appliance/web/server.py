@@ -61,7 +61,9 @@ _SOCKET_OPTIONS = [
     (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, _KEEP_PROBES),
 ]
 
-# Every request that waits for a free thread is a warning to waitress; on a page that loads ten files it is the rule.
+# To waitress every page that is closed is worth a line, and every request that waits for a free thread a warning: on a
+# page that loads ten files at once that is the rule.
+logging.getLogger("waitress").setLevel(logging.WARNING)
 logging.getLogger("waitress.queue").setLevel(logging.ERROR)
 
 

@@ -12,7 +12,7 @@ from appliance.errors import LivePusherError, OperationRefused, SettingError
 from appliance.web.errors import Forbidden, status_of
 from appliance.web.gate import Gate
 from appliance.web.services import Services
-from appliance.web.throttle import TooManyTries
+from appliance.web.throttle import TooManyTries, normal_address
 
 _PLACES = ("/", "/settings", "/account")
 
@@ -33,7 +33,7 @@ def blueprint(services: Services, gate: Gate) -> Blueprint:
         return show("account.html", error=error, done=done, **account_values(services))
 
     def address() -> str:
-        return request.remote_addr or "unknown"
+        return normal_address(request.remote_addr or "unknown")
 
     def set_password(*, first: bool) -> None:
         new = request.form.get("password", "")

@@ -62,7 +62,7 @@ class Throttle:
 
     def begin(self, address: str) -> None:
         """A try begins, and counts as wrong until :meth:`forgive`. Raises TooManyTries when it comes too early."""
-        who = _normal(address)
+        who = normal_address(address)
         with self._lock:
             now = self._clock()
             record = self._record(who, now)
@@ -81,7 +81,7 @@ class Throttle:
 
     def forgive(self, address: str) -> None:
         """The try that began was right."""
-        who = _normal(address)
+        who = normal_address(address)
         with self._lock:
             self._records.pop(who, None)
             if who not in self._trusted:
@@ -101,7 +101,7 @@ class Throttle:
         return record
 
 
-def _normal(address: str) -> str:
+def normal_address(address: str) -> str:
     """One spelling per address: ``::ffff:192.0.2.1`` is 192.0.2.1."""
     try:
         parsed = ipaddress.ip_address(address.partition("%")[0])

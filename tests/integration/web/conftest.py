@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import http.client
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -10,6 +11,9 @@ import pytest
 from appliance.web.app import create_app
 from appliance.web.server import ControlServer, WebServer
 from tests.unit.web.fakes import Fakes
+
+STREAM = "/api/v1/events/stream"
+MJPEG = "/api/v1/preview.mjpeg"
 
 
 @pytest.fixture(autouse=True)
@@ -115,3 +119,11 @@ def eventually(what: Callable[[], bool], within_s: float = 5) -> bool:
             return True
         time.sleep(0.02)
     return what()
+
+
+def get(web: WebServer, path: str, token: str = "") -> int:
+    connection = http.client.HTTPConnection("127.0.0.1", web.port, timeout=5)
+    connection.request("GET", path, headers={"Authorization": f"Bearer {token}"} if token else {})
+    status = connection.getresponse().status
+    connection.close()
+    return status

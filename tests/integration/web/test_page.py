@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright, ViewportSize, expect, sync_playwright
 
 from appliance import event_codes
 from appliance.pusher.operations import Answer, Failure, Operation
@@ -18,8 +18,8 @@ from tests.integration.web.conftest import eventually
 from tests.unit.web.fakes import Fakes
 
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
-PHONE = {"width": 360, "height": 740}
-DESKTOP = {"width": 1280, "height": 900}
+PHONE: ViewportSize = {"width": 360, "height": 740}
+DESKTOP: ViewportSize = {"width": 1280, "height": 900}
 PASSWORD = "correct horse"
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium (apt install chromium)")
@@ -369,7 +369,7 @@ _LOOKS = """() => {
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("size", [PHONE, DESKTOP, {"width": 768, "height": 1024}], ids=["phone", "desktop", "tablet"])
-def test_nothing_is_cut_off(browser: Browser, web: WebServer, fakes: Fakes, size: dict[str, int], scheme: str) -> None:
+def test_nothing_is_cut_off(browser: Browser, web: WebServer, fakes: Fakes, size: ViewportSize, scheme: str) -> None:
     fakes.events.emit(event_codes.SERVER_DISCONNECT, reason="x" * 200)
     fakes.operations.errors = ["https://a-very-long-name.example/" + "y" * 200]
     fakes.snapshots.add("a.jpg")

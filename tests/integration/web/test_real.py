@@ -15,12 +15,10 @@ from appliance import event_codes
 from appliance.event_log.log import EventLog
 from appliance.settings.store import SettingsStore
 from appliance.web.app import create_app
-from appliance.web.server import WebServer
+from appliance.web.server import LOCAL_KEY, WebServer
 from appliance.web.services import Services
 from tests.integration.web.conftest import Connect
 from tests.unit.web.fakes import Fakes
-
-LOCAL = {"live_pusher.local": True}
 
 
 @pytest.fixture
@@ -34,7 +32,7 @@ def services(fakes: Fakes, tmp_path: Path) -> Iterator[Services]:
 @pytest.fixture
 def client(services: Services) -> FlaskClient:
     client = create_app(services).test_client()
-    client.environ_base.update(LOCAL)
+    client.environ_base[LOCAL_KEY] = "yes"
     return client
 
 
@@ -42,7 +40,7 @@ def test_settings_are_stored(client: FlaskClient, tmp_path: Path) -> None:
     url = "rtmp://live.example/app/very-secret?txSecret=abc"
     answer = client.patch("/api/v1/settings", json={"url": url, "max-bitrate": 800})
     assert answer.status_code == 200, answer.text
-    assert sorted(answer.json["changed"]) == ["max-bitrate", "url"]
+    assert sorted(answer.get_json()["changed"]) == ["max-bitrate", "url"]
     assert "very-secret" in (tmp_path / "settings.toml").read_text()
     for path in ("settings", "events", "status"):
         text = client.get(f"/api/v1/{path}").text
@@ -50,25 +48,25 @@ def test_settings_are_stored(client: FlaskClient, tmp_path: Path) -> None:
         assert "txSecret" not in text
     refused = client.patch("/api/v1/settings", json={"min-bitrate": 900, "beauty": 10, "nonsense": 1})
     assert refused.status_code == 422
-    assert {"beauty", "nonsense"} <= set(refused.json["problems"])
+    assert {"beauty", "nonsense"} <= set(refused.get_json()["problems"])
 
 
 def test_a_full_disk_is_507(client: FlaskClient, tmp_path: Path) -> None:
     (tmp_path / "settings.toml").mkdir()
     answer = client.patch("/api/v1/settings", json={"debug": True})
     assert answer.status_code == 507
-    assert answer.json["errMsg"]
-    assert client.get("/api/v1/settings").json["settings"]["debug"]["value"] is False
+    assert answer.get_json()["errMsg"]
+    assert client.get("/api/v1/settings").get_json()["settings"]["debug"]["value"] is False
 
 
 def test_answers_are_as_described(client: FlaskClient, fakes: Fakes) -> None:
     for n in range(5):
         fakes.events.emit(event_codes.CHANGE_BITRATE, kbps=n)
-    document = client.get("/api/v1/openapi.json").json
+    document = client.get("/api/v1/openapi.json").get_json()
     jsonschema.Draft202012Validator.check_schema(document["components"]["schemas"]["Settings"])
     for path in ("settings", "events", "events.json", "status"):
         schema = document["paths"][f"/api/v1/{path}"]["get"]["responses"]["200"]["content"]["application/json"]["schema"]
-        answer = client.get(f"/api/v1/{path}").json
+        answer = client.get(f"/api/v1/{path}").get_json()
         jsonschema.validate(answer, {**schema, "components": document["components"]})
 
 
@@ -76,16 +74,16 @@ def test_events(client: FlaskClient, fakes: Fakes) -> None:
     for n in range(120):
         fakes.events.emit(event_codes.CHANGE_BITRATE, kbps=n)
     fakes.events.emit(event_codes.DNS_FAIL, reason="x")
-    first = client.get("/api/v1/events?limit=100").json
-    second = client.get(f"/api/v1/events?limit=100&before={first['next']}").json
+    first = client.get("/api/v1/events?limit=100").get_json()
+    second = client.get(f"/api/v1/events?limit=100&before={first['next']}").get_json()
     ids = [event["id"] for event in first["events"] + second["events"]]
     assert len(ids) == 121
     assert ids == sorted(ids, reverse=True)
     assert second["next"] is None
     time = first["events"][0]["time"]
-    assert len(client.get(f"/api/v1/events?severity=warning,error&since={time}").json["events"]) == 1
-    assert len(client.get("/api/v1/events?severity=warning&code=1006").json["events"]) == 0
-    assert len(client.get("/api/v1/events.json").json["events"]) == 121
+    assert len(client.get(f"/api/v1/events?severity=warning,error&since={time}").get_json()["events"]) == 1
+    assert len(client.get("/api/v1/events?severity=warning&code=1006").get_json()["events"]) == 0
+    assert len(client.get("/api/v1/events.json").get_json()["events"]) == 121
 
 
 def test_the_stream(services: Services, fakes: Fakes, connect: Connect) -> None:

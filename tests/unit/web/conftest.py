@@ -9,10 +9,12 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from appliance.web.app import create_app
+from appliance.web.server import LOCAL_KEY
 from tests.unit.web.fakes import Fakes
 
 PASSWORD = "correct horse"
-LOCAL = {"live_pusher.local": True}
+LOCAL = {LOCAL_KEY: "yes"}
+"""In the environment of a client that comes over the control socket."""
 
 
 @pytest.fixture(autouse=True)

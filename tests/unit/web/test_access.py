@@ -23,7 +23,7 @@ def test_password_is_set_at_first_use(access: Access, tmp_path: Path) -> None:
     assert not access.password_set
     assert not access.check_password("", "a")
     access.set_password("eight chars", first=True)
-    assert access.password_set
+    assert Access(tmp_path / "secrets").password_set
     assert access.check_password("eight chars", "a")
     assert not access.check_password("Eight chars", "a")
     path = tmp_path / "secrets" / "password"

@@ -25,7 +25,7 @@ BODIES: dict[str, dict[str, Any]] = {"setMICVolume": {"volume": 0.5}, "setZoom":
 
 
 def test_status(local: FlaskClient) -> None:
-    status = local.get("/api/v1/status").json
+    status = local.get("/api/v1/status").get_json()
     for name in ("state", "since", "url", "camera", "muted", "preview", "reconnect", "errors", "background"):
         assert name in status
     for name in ("videoBitrate", "targetBitrate", "videoGOP", "netQualityLevel", "queueDelay", "droppedFrames"):
@@ -40,13 +40,13 @@ def test_every_operation(local: FlaskClient, fakes: Fakes, operation: str) -> No
     body = BODIES.get(operation)
     answer = local.post(f"/api/v1/{operation}", json=body) if body else local.post(f"/api/v1/{operation}")
     assert answer.status_code == 200
-    assert answer.json["errMsg"] == f"{operation}:ok"
+    assert answer.get_json()["errMsg"] == f"{operation}:ok"
     wanted = 8.0 if operation == "start" else 10.0
     assert fakes.operations.calls == [(Operation(operation), body or {}, "the command line", wanted)]
 
 
 def test_snapshot_tells_where_it_is(local: FlaskClient) -> None:
-    answer = local.post("/api/v1/snapshot").json
+    answer = local.post("/api/v1/snapshot").get_json()
     assert answer["tempImagePath"]
     assert (answer["width"], answer["height"]) == (640, 360)
     assert answer["href"] == "/api/v1/snapshots/a.jpg"
@@ -57,7 +57,7 @@ def test_switch_to_one_of_the_two(local: FlaskClient, fakes: Fakes) -> None:
     assert fakes.operations.calls[0][1] == {"position": "back"}
     answer = local.post("/api/v1/switchCamera", json={"position": "left"})
     assert answer.status_code == 422
-    assert answer.json["problems"] == {"position": "allowed: front, back"}
+    assert answer.get_json()["problems"] == {"position": "allowed: front, back"}
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_failures(local: FlaskClient, fakes: Fakes, answer: Answer, status: int)
     fakes.operations.answers[Operation.START] = answer
     got = local.post("/api/v1/start")
     assert got.status_code == status
-    assert got.json == {"errMsg": "start:fail no", "code": answer.code}
+    assert got.get_json() == {"errMsg": "start:fail no", "code": answer.code}
 
 
 def test_the_caller_may_say_how_long_to_wait(local: FlaskClient, fakes: Fakes) -> None:
@@ -90,7 +90,7 @@ def test_the_caller_may_say_how_long_to_wait(local: FlaskClient, fakes: Fakes) -
 def test_a_wait_has_bounds(local: FlaskClient, fakes: Fakes, wait: str) -> None:
     answer = local.post(f"/api/v1/start?wait={wait}")
     assert answer.status_code == 422
-    assert answer.json["errMsg"] == "start:fail wait: allowed: a number from 0.1 to 60"
+    assert answer.get_json()["errMsg"] == "start:fail wait: allowed: a number from 0.1 to 60"
     assert fakes.operations.calls == []
 
 
@@ -118,7 +118,7 @@ def test_a_wait_has_bounds(local: FlaskClient, fakes: Fakes, wait: str) -> None:
 def test_bodies(local: FlaskClient, fakes: Fakes, path: str, data: bytes, content_type: str, status: int) -> None:
     answer = local.post(f"/api/v1/{path}", data=data, content_type=content_type)
     assert answer.status_code == status
-    assert answer.json["errMsg"].startswith(f"{path}:ok" if status == 200 else f"{path}:fail ")
+    assert answer.get_json()["errMsg"].startswith(f"{path}:ok" if status == 200 else f"{path}:fail ")
     assert len(fakes.operations.calls) == (status == 200)
 
 
@@ -131,7 +131,7 @@ def test_bodies(local: FlaskClient, fakes: Fakes, path: str, data: bytes, conten
 def test_parameters_are_strict(local: FlaskClient, fakes: Fakes, path: str, body: dict[str, Any]) -> None:
     answer = local.post(f"/api/v1/{path}", json=body)
     assert answer.status_code == 422
-    assert answer.json["problems"]
+    assert answer.get_json()["problems"]
     assert fakes.operations.calls == []
 
 
@@ -145,7 +145,7 @@ def test_errors_are_json(local: FlaskClient) -> None:
     ):  # fmt: skip
         answer = local.open(path, method=method)
         assert answer.status_code == status
-        assert answer.json["errMsg"]
+        assert answer.get_json()["errMsg"]
     assert "PATCH" in local.delete("/api/v1/settings").headers["Allow"]
 
 
@@ -169,8 +169,8 @@ def test_errors_of_ours(
     monkeypatch.setattr(fakes.settings, "change", fail)
     answer = local.patch("/api/v1/settings", json={"debug": True})
     assert answer.status_code == status
-    assert answer.json["errMsg"] == error.reason
-    assert answer.json["code"] == error.code
+    assert answer.get_json()["errMsg"] == error.reason
+    assert answer.get_json()["code"] == error.code
 
 
 def test_what_nobody_expected_tells_nothing(
@@ -190,22 +190,22 @@ def test_what_nobody_expected_tells_nothing(
 
 
 def test_settings(local: FlaskClient, fakes: Fakes) -> None:
-    described = local.get("/api/v1/settings").json
+    described = local.get("/api/v1/settings").get_json()
     assert list(described["settings"])[:3] == ["url", "mode", "autopush"]
     assert described["scenarios"][0]["name"] == "HD live"
     answer = local.patch("/api/v1/settings", json={"max-bitrate": 800, "debug": True})
     assert answer.status_code == 200
-    assert answer.json["errMsg"] == "settings:ok"
-    assert answer.json["changed"] == ["max-bitrate", "debug"]
-    assert answer.json["settings"]["max-bitrate"]["value"] == 800
+    assert answer.get_json()["errMsg"] == "settings:ok"
+    assert answer.get_json()["changed"] == ["max-bitrate", "debug"]
+    assert answer.get_json()["settings"]["max-bitrate"]["value"] == 800
     assert fakes.settings.changes == [({"max-bitrate": 800, "debug": True}, "the command line")]
-    assert local.get("/api/v1/settings/schema").json["properties"]["mode"]["enum"]
+    assert local.get("/api/v1/settings/schema").get_json()["properties"]["mode"]["enum"]
 
 
 def test_settings_refused(local: FlaskClient, fakes: Fakes) -> None:
     answer = local.patch("/api/v1/settings", json={"max-bitrate": "800", "nonsense": 1, "debug": True})
     assert answer.status_code == 422
-    assert set(answer.json["problems"]) == {"max-bitrate", "nonsense"}
+    assert set(answer.get_json()["problems"]) == {"max-bitrate", "nonsense"}
     assert not fakes.settings.current.debug
 
 
@@ -228,12 +228,12 @@ def filled(fakes: Fakes) -> Fakes:
 
 @pytest.mark.usefixtures("filled")
 def test_events_in_pages(local: FlaskClient) -> None:
-    page = local.get("/api/v1/events").json
+    page = local.get("/api/v1/events").get_json()
     assert len(page["events"]) == 100
     assert page["events"][0]["id"] == 152
     seen = [event["id"] for event in page["events"]]
     while page["next"] is not None:
-        page = local.get(f"/api/v1/events?limit=33&before={page['next']}").json
+        page = local.get(f"/api/v1/events?limit=33&before={page['next']}").get_json()
         seen += [event["id"] for event in page["events"]]
     assert seen == list(range(152, 0, -1))
 
@@ -251,7 +251,7 @@ def test_events_in_pages(local: FlaskClient) -> None:
 def test_event_filters(local: FlaskClient, query: str, count: int) -> None:
     answer = local.get(f"/api/v1/events?{query}")
     assert answer.status_code == 200, answer.text
-    assert len(answer.json["events"]) == count
+    assert len(answer.get_json()["events"]) == count
 
 
 @pytest.mark.parametrize(
@@ -266,8 +266,8 @@ def test_event_filters(local: FlaskClient, query: str, count: int) -> None:
 def test_bad_parameters_are_named(local: FlaskClient, query: str, named: list[str]) -> None:
     answer = local.get(f"/api/v1/events?{query}")
     assert answer.status_code == 422
-    assert sorted(answer.json["problems"]) == sorted(named)
-    assert all(name in answer.json["errMsg"] for name in named)
+    assert sorted(answer.get_json()["problems"]) == sorted(named)
+    assert all(name in answer.get_json()["errMsg"] for name in named)
 
 
 @pytest.mark.usefixtures("filled")
@@ -286,8 +286,8 @@ def test_download_csv(local: FlaskClient) -> None:
 def test_download_json(local: FlaskClient) -> None:
     answer = local.get("/api/v1/events.json")
     assert "attachment" in answer.headers["Content-Disposition"]
-    assert [event["id"] for event in answer.json["events"]] == list(range(152, 0, -1))
-    assert local.get("/api/v1/events.json?code=42").json == {"events": []}
+    assert [event["id"] for event in answer.get_json()["events"]] == list(range(152, 0, -1))
+    assert local.get("/api/v1/events.json?code=42").get_json() == {"events": []}
     assert local.get("/api/v1/events.csv?limit=1").status_code == 422
 
 
@@ -302,13 +302,14 @@ def test_one_picture(local: FlaskClient, fakes: Fakes, name: str) -> None:
     getattr(fakes, name).on = False
     answer = local.get(f"/api/v1/{name}.jpg")
     assert answer.status_code == 404
-    assert "start" in answer.json["errMsg"]
+    assert "start" in answer.get_json()["errMsg"]
 
 
 def test_snapshots(local: FlaskClient, fakes: Fakes) -> None:
     fakes.snapshots.add("one & two.jpg")
-    (listed,) = local.get("/api/v1/snapshots").json["snapshots"]
+    (listed,) = local.get("/api/v1/snapshots").get_json()["snapshots"]
     assert listed["href"] == "/api/v1/snapshots/one%20%26%20two.jpg"
+    assert listed["taken"].endswith("+00:00")
     answer = local.get(listed["href"])
     assert answer.content_type == "image/jpeg"
     assert answer.data == (fakes.snapshots.folder / "one & two.jpg").read_bytes()
@@ -340,14 +341,14 @@ def test_no_way_out_of_the_snapshots(local: FlaskClient, fakes: Fakes, name: str
 def test_hands(local: FlaskClient, fakes: Fakes, path: str, body: dict[str, Any], done: tuple[Any, ...]) -> None:
     answer = local.post(f"/api/v1/simulated/{path}", json=body)
     assert answer.status_code == 200, answer.text
-    assert answer.json["errMsg"] == f"{path}:ok"
+    assert answer.get_json()["errMsg"] == f"{path}:ok"
     assert fakes.hands.done == [done]
 
 
 def test_plugs(local: FlaskClient, fakes: Fakes) -> None:
-    assert local.post("/api/v1/simulated/unplug", json={"device": "front"}).json["devices"]["front"] is False
-    assert local.get("/api/v1/simulated").json["devices"]["front"] is False
-    assert local.post("/api/v1/simulated/plug", json={"name": "front"}).json["devices"]["front"] is True
+    assert local.post("/api/v1/simulated/unplug", json={"device": "front"}).get_json()["devices"]["front"] is False
+    assert local.get("/api/v1/simulated").get_json()["devices"]["front"] is False
+    assert local.post("/api/v1/simulated/plug", json={"name": "front"}).get_json()["devices"]["front"] is True
 
 
 @pytest.mark.parametrize(
@@ -363,7 +364,7 @@ def test_plugs(local: FlaskClient, fakes: Fakes) -> None:
 def test_hands_are_strict(local: FlaskClient, fakes: Fakes, path: str, body: dict[str, Any] | None, status: int) -> None:
     answer = local.post(f"/api/v1/simulated/{path}", json=body) if body is not None else local.post(f"/api/v1/simulated/{path}")
     assert answer.status_code == status
-    assert answer.json["errMsg"]
+    assert answer.get_json()["errMsg"]
     assert fakes.hands.done == []
 
 
@@ -384,7 +385,7 @@ def test_there_are_no_hands_on_a_real_board(real_board: FlaskClient, path: str) 
 def test_nothing_arrives_outside_the_demonstration(real_board: FlaskClient) -> None:
     for path in ("arrived.jpg", "arrived.mjpeg"):
         assert real_board.get(f"/api/v1/{path}").status_code == 404
-    assert "arrived" not in real_board.get("/api/v1/status").json
+    assert "arrived" not in real_board.get("/api/v1/status").get_json()
     page = real_board.get("/").text
     assert 'id="arrived"' not in page
     assert 'id="simulated"' not in page

@@ -28,8 +28,8 @@ def codes(fakes: Fakes) -> list[int]:
 def test_without_a_password_the_api_says_what_to_do(client: FlaskClient) -> None:
     answer = client.get("/api/v1/status")
     assert answer.status_code == 401
-    assert "open the page first" in answer.json["errMsg"]
-    assert "control socket" in answer.json["errMsg"]
+    assert "open the page first" in answer.get_json()["errMsg"]
+    assert "control socket" in answer.get_json()["errMsg"]
     assert answer.headers["WWW-Authenticate"].startswith("Bearer")
 
 
@@ -66,7 +66,7 @@ def test_health_and_static_are_open(client: FlaskClient) -> None:
 
 
 def test_the_control_socket_needs_no_sign_in(local: FlaskClient, fakes: Fakes) -> None:
-    assert local.post("/api/v1/start").json["errMsg"] == "start:ok"
+    assert local.post("/api/v1/start").get_json()["errMsg"] == "start:ok"
     assert fakes.operations.calls[0][2] == "the command line"
 
 
@@ -87,7 +87,7 @@ def test_tokens(client: FlaskClient, fakes: Fakes) -> None:
     fakes.access.revoke_token("monitoring")
     answer = client.get("/api/v1/status", headers=headers)
     assert answer.status_code == 401
-    assert "token" in answer.json["errMsg"]
+    assert "token" in answer.get_json()["errMsg"]
     assert token not in answer.text
 
 
@@ -281,7 +281,7 @@ def test_a_session_needs_the_csrf_token(signed_in: FlaskClient, fakes: Fakes) ->
     for headers in ({}, {"X-CSRF-Token": "wrong"}, {"X-CSRF-Token": ""}, {"X-CSRF-Token": "ü"}):
         answer = signed_in.post("/api/v1/start", headers=headers)
         assert answer.status_code == 403
-        assert answer.json["errMsg"].startswith("start:fail the CSRF token")
+        assert answer.get_json()["errMsg"].startswith("start:fail the CSRF token")
     answer = signed_in.patch("/api/v1/settings", json={"debug": True})
     assert answer.status_code == 403
     assert fakes.operations.calls == []

@@ -81,8 +81,8 @@ def test_no_secret_in_what_is_open(client: FlaskClient, fakes: Fakes) -> None:
 
 def test_healthz(client: FlaskClient, fakes: Fakes) -> None:
     answer = client.get("/healthz")
-    assert (answer.status_code, answer.json) == (200, {"healthy": True, "workers": {"pusher": "ok"}})
+    assert (answer.status_code, answer.get_json()) == (200, {"healthy": True, "workers": {"pusher": "ok"}})
     fakes.healthy = False
     answer = client.get("/healthz")
-    assert (answer.status_code, answer.json) == (503, {"healthy": False, "workers": {"pusher": "stalled"}})
+    assert (answer.status_code, answer.get_json()) == (503, {"healthy": False, "workers": {"pusher": "stalled"}})
     assert read(client)["live_pusher_healthy"] == 0

@@ -42,7 +42,7 @@ def described(document: dict[str, Any]) -> set[tuple[str, str]]:
 
 def test_it_describes_every_route_and_no_other(each: tuple[Flask, FlaskClient, Fakes]) -> None:
     app, client, _ = each
-    document = client.get("/api/v1/openapi.json").json
+    document = client.get("/api/v1/openapi.json").get_json()
     assert document["openapi"].startswith("3.1.")
     assert described(document) == routes(app)
 
@@ -66,7 +66,7 @@ def resolve(document: dict[str, Any], reference: str) -> dict[str, Any]:
 
 
 def test_its_references_and_schemas_hold(each: tuple[Flask, FlaskClient, Fakes]) -> None:
-    document = each[1].get("/api/v1/openapi.json").json
+    document = each[1].get("/api/v1/openapi.json").get_json()
     used = set(references(document))
     assert all(resolve(document, reference) for reference in used)
     assert {f"#/components/schemas/{name}" for name in document["components"]["schemas"]} <= used
@@ -89,14 +89,14 @@ def check(document: dict[str, Any], path: str, method: str, answer: Any) -> None
     assert media in response["content"], (path, media)
     if media == "application/json":
         schema = {**response["content"][media]["schema"], "components": document["components"]}
-        jsonschema.validate(answer.json, schema, jsonschema.Draft202012Validator)
+        jsonschema.validate(answer.get_json(), schema, jsonschema.Draft202012Validator)
 
 
 def test_answers_are_as_described(each: tuple[Flask, FlaskClient, Fakes]) -> None:
     _, client, fakes = each
     fakes.snapshots.add("a.jpg")
     fakes.events.emit(event_codes.DNS_FAIL, reason="x")
-    document = client.get("/api/v1/openapi.json").json
+    document = client.get("/api/v1/openapi.json").get_json()
     bodies: dict[str, dict[str, Any]] = {
         **{f"/api/v1/{name}": body for name, body in BODIES.items()},
         "/api/v1/settings": {"debug": True},
@@ -120,7 +120,7 @@ def test_answers_are_as_described(each: tuple[Flask, FlaskClient, Fakes]) -> Non
 def test_errors_are_as_described(each: tuple[Flask, FlaskClient, Fakes], app: Flask) -> None:
     _, client, fakes = each
     fakes.preview.on = False  # type: ignore[union-attr]
-    document = client.get("/api/v1/openapi.json").json
+    document = client.get("/api/v1/openapi.json").get_json()
     stranger = create_app(fakes.services).test_client()
     for path, method in sorted(described(document)):
         real = path.replace("{name}", "nothing.jpg")

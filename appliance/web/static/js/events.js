@@ -1,7 +1,7 @@
 // The event log: newest first, live, filtered, older pages on demand.
 
 import { call } from "./api.js";
-import { element, find } from "./dom.js";
+import { element, fillPairs, find } from "./dom.js";
 
 const PAGE = 30;
 const KEPT = 600;
@@ -23,7 +23,9 @@ export function onEvent(listener) {
 
 function filter() {
   const query = new URLSearchParams();
-  for (const name of ["severity", "code"]) if (form.elements[name].value) query.set(name, form.elements[name].value);
+  for (const name of ["severity", "code"]) {
+    if (form.elements[name].value) query.set(name, form.elements[name].value);
+  }
   return query;
 }
 
@@ -33,17 +35,30 @@ function matches(event) {
 }
 
 function row(event) {
-  const day = event.time.slice(0, 10);
-  const clock = event.time.slice(11, 19) + (event.synchronised === false ? "?" : "");
-  const facts = [["Code", `${event.code} ${event.name}`], ["Time", event.time + (event.synchronised === false ? " (the clock was not set yet)" : "")],
-    ...Object.entries(event.details || {}).map(([key, value]) => [key, typeof value === "object" ? JSON.stringify(value) : value])];
+  const more = element("dl", { class: "more" });
+  fillPairs(more, facts(event));
   return element("li", { "data-severity": event.severity },
     element("details", {},
       element("summary", {},
         element("span", { class: "mark", role: "img", "aria-label": event.severity }),
-        element("time", { datetime: event.time, title: event.time }, isToday(day) ? clock : `${day.slice(5)} ${clock.slice(0, 5)}`),
+        element("time", { datetime: event.time, title: event.time }, shortTime(event)),
         element("span", { class: "what" }, event.text)),
-      element("dl", { class: "more" }, ...facts.flatMap(([term, text]) => [element("dt", {}, term), element("dd", {}, String(text))]))));
+      more));
+}
+
+function facts(event) {
+  const doubt = event.synchronised === false ? " (the clock was not set yet)" : "";
+  const details = Object.entries(event.details || {});
+  return [
+    ["Code", `${event.code} ${event.name}`], ["Time", event.time + doubt],
+    ...details.map(([key, value]) => [key, typeof value === "object" ? JSON.stringify(value) : value]),
+  ];
+}
+
+function shortTime(event) {
+  const day = event.time.slice(0, 10);
+  const clock = event.time.slice(11, 19) + (event.synchronised === false ? "?" : "");
+  return isToday(day) ? clock : `${day.slice(5)} ${clock.slice(0, 5)}`;
 }
 
 // "Today" by the box's own calendar: that of the newest event.
@@ -84,7 +99,10 @@ function arrived(event) {
     // what falls off the end can be had again by "Older"
     while (list.children.length > KEPT - 100) list.lastElementChild.remove();
     before = null;
-    call("GET", `/api/v1/events?${filter()}&limit=${list.children.length}`).then((page) => { before = page.next; showEnds(); }, () => {});
+    call("GET", `/api/v1/events?${filter()}&limit=${list.children.length}`).then((page) => {
+      before = page.next;
+      showEnds();
+    }, () => {});
   }
   showEnds();
 }

@@ -71,7 +71,8 @@ function help(setting) {
 }
 
 function showApplied(line, setting) {
-  const lags = setting.available && JSON.stringify(setting.value) !== JSON.stringify(setting.applied);
+  // what applies at once may be on its way when the answer is made
+  const lags = setting.available && setting.applies !== "now" && JSON.stringify(setting.value) !== JSON.stringify(setting.applied);
   const notes = [];
   if (lags) notes.push(`In use: ${inWords(setting.applied)}. The change takes effect at the ${setting.applies}.`);
   if (setting.source === "--set") notes.push("Set on the command line for this run.");
@@ -91,19 +92,23 @@ function makeControl(id, name, setting) {
     return { input, beside: [], read: () => input.checked, write: (now) => { input.checked = now.value; } };
   }
   if (schema.enum) {
-    const input = element("select", { id }, ...schema.enum.map((value) => element("option", { value: String(value) }, String(value))));
+    const options = schema.enum.map(String).map((value) => element("option", { value }, value));
+    const input = element("select", { id }, ...options);
     const read = () => schema.enum.find((value) => String(value) === input.value);
     return { input, beside: [], read, write: (now) => { input.value = String(now.value); } };
   }
   if (schema.type === "integer" || schema.type === "number") {
     const step = schema.type === "integer" ? 1 : "any";
-    const input = element("input", { id, type: "number", min: schema.minimum, max: schema.maximum, step, inputmode: "decimal" });
+    const { minimum: min, maximum: max } = schema;
+    const input = element("input", { id, type: "number", min, max, step, inputmode: "decimal" });
     // what is no number goes to the box as it is, which says what is allowed
     const read = () => (input.value === "" || Number.isNaN(input.valueAsNumber) ? input.value : input.valueAsNumber);
     return { input, beside: [], read, write: (now) => { input.value = String(now.value); } };
   }
   if (setting.secret) return makeSecret(id, name, schema);
-  const input = element("input", { id, type: "text", maxlength: schema.maxLength, spellcheck: "false", autocapitalize: "off" });
+  const input = element("input", {
+    id, type: "text", maxlength: schema.maxLength, spellcheck: "false", autocapitalize: "off",
+  });
   return { input, beside: [], read: () => input.value, write: (now) => { input.value = now.value; } };
 }
 
@@ -111,8 +116,8 @@ function makeControl(id, name, setting) {
 function makeSecret(id, name, schema) {
   const seen = name === "url"; // holds a secret only if the key is part of it
   const input = element("input", {
-    id, type: seen ? "text" : "password", maxlength: schema.maxLength, autocomplete: "off", spellcheck: "false", autocapitalize: "off",
-    inputmode: seen ? "url" : null,
+    id, type: seen ? "text" : "password", maxlength: schema.maxLength, autocomplete: "off", spellcheck: "false",
+    autocapitalize: "off", inputmode: seen ? "url" : null,
   });
   let touch = () => {};
   const show = element("button", {

@@ -44,7 +44,8 @@ function drawScenarios() {
   find("#scenarios").replaceChildren(...described.scenarios.map((scenario) => {
     const values = Object.entries(scenario.settings);
     const now = values.every(([name, value]) => described.settings[name]?.value === value);
-    return element("button", { type: "button", "aria-pressed": now, title: scenario.help, onclick: () => save(scenario.settings, `${scenario.name} is set`) },
+    const choose = () => save(scenario.settings, `${scenario.name} is set`);
+    return element("button", { type: "button", "aria-pressed": now, title: scenario.help, onclick: choose },
       scenario.name, element("small", {}, summary(scenario.settings)));
   }));
 }
@@ -55,7 +56,8 @@ function summary(values) {
 }
 
 function wanted() {
-  return Object.fromEntries([...fields].filter(([, field]) => field.changed).map(([name, field]) => [name, field.value]));
+  const touched = [...fields].filter(([, field]) => field.changed);
+  return Object.fromEntries(touched.map(([name, field]) => [name, field.value]));
 }
 
 function changed() {
@@ -94,14 +96,17 @@ function complain(error) {
     const first = fields.get(problems[0][0]);
     first.root.closest("details").open = true;
     first.focus();
-    say(problems.length === 1 ? "One value is refused; nothing was changed." : `${problems.length} values are refused; nothing was changed.`, true);
+    const what = problems.length === 1 ? "One value is" : `${problems.length} values are`;
+    say(`${what} refused; nothing was changed.`, true);
   } else {
-    say(error instanceof NoConnection ? "No connection to the box; nothing was changed." : `${inWords(error.message)}.`, true);
+    const why = error instanceof NoConnection ? "No connection to the box; nothing was changed" : inWords(error.message);
+    say(`${why}.`, true);
   }
 }
 
 function later(answer) {
-  const when = new Set(answer.changed.map((name) => answer.settings[name].applies).filter((applies) => applies !== "now"));
+  const when = new Set(answer.changed.map((name) => answer.settings[name].applies));
+  when.delete("now");
   return when.size ? ` In effect from the ${[...when].join(" or ")}.` : "";
 }
 

@@ -21,12 +21,11 @@ async function load() {
 
 function draw() {
   list.replaceChildren(...all.slice(0, shown).map((shot) => {
-    const taken = new Date(shot.taken);
-    const words = taken.toLocaleString([], { month: "short", day: "numeric", hour: "2-digit", minute: "2-digit" });
+    const taken = shot.taken.slice(0, 16).replace("T", " "); // by the box's clock, as in the event log
     return element("li", {},
       element("a", { href: shot.href, target: "_blank", rel: "noopener" },
-        element("img", { src: shot.href, alt: `Snapshot of ${taken.toLocaleString()}`, loading: "lazy" }),
-        words, element("br"), element("span", {}, shot.width ? `${shot.width} × ${shot.height}` : "")));
+        element("img", { src: shot.href, alt: `Snapshot of ${taken}`, loading: "lazy" }),
+        taken, element("br"), element("span", {}, shot.width ? `${shot.width} × ${shot.height}` : "")));
   }));
   find("#snapshots-empty").hidden = all.length > 0;
   more.hidden = all.length <= shown;

@@ -7,7 +7,7 @@ const CONNECTED = ["PUSHING", "PAUSED"];
 export function showSummary(status) {
   const net = status.net || {};
   const rows = [["To", status.url || "no address yet: see the settings"]];
-  rows.push([CONNECTED.includes(status.state) ? "Live for" : "For", lasting(status.time - status.since)]);
+  rows.push(["For", lasting(status.time - status.since)]);
   if (CONNECTED.includes(status.state)) {
     rows.push(["Sends", `${whole(net.videoBitrate)} + ${whole(net.audioBitrate)} kbit/s of ${whole(net.targetBitrate)}`]);
     if (net.videoWidth) rows.push(["Picture", `${net.videoWidth} × ${net.videoHeight}, ${whole(net.videoFPS)} per second`]);
