@@ -134,10 +134,13 @@ class _Dialling:
         endpoint = self._attempts.pop(sock)
         self._waiter.watch(sock, 0)
         status = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-        if not status and sock.getsockname() == sock.getpeername():
-            # Nobody listens on a port of this very machine, and the kernel happened to pick the same one for our end:
-            # TCP then connects the socket to itself.
-            status = errno.ECONNREFUSED
+        try:
+            if not status and sock.getsockname() == sock.getpeername():
+                # Nobody listens on a port of this very machine, and the kernel happened to pick the same one for our
+                # end: TCP then connects the socket to itself.
+                status = errno.ECONNREFUSED
+        except OSError:  # connected and reset since
+            status = errno.ECONNRESET
         if status:
             sock.close()
             self.note(endpoint, os.strerror(status))

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import pytest
 
-from appliance.errors import HandshakeFailed, LinkBroken, NetworkError, ServerRefused
+from appliance.errors import ConnectFailed, HandshakeFailed, LinkBroken, NetworkError, ServerRefused
 from appliance.media.tags import Tag
 from appliance.rtmp import amf0
 from appliance.rtmp.chunks import ChunkWriter, MessageType
@@ -78,7 +78,10 @@ def test_an_orderly_end_in_each_phase(phase: str, clip: list[Tag]) -> None:
 @pytest.mark.parametrize("phase", [*PHASES, "publishing"])
 def test_a_reset_in_each_phase(phase: str, clip: list[Tag]) -> None:
     error, seconds = failure(after(phase)(Peer.reset), clip)
-    assert type(error) is (HandshakeFailed if phase in ("accept", "S1") else LinkBroken)
+    if phase == "accept":  # may be so quick that there never was a connection
+        assert type(error) in (HandshakeFailed, ConnectFailed)
+    else:
+        assert type(error) is (HandshakeFailed if phase == "S1" else LinkBroken)
     assert "Connection reset by peer" in error.reason or "Broken pipe" in error.reason
     assert seconds < 0.5
 
@@ -189,6 +192,20 @@ FLOODS = {
 }  # fmt: skip
 
 
+def test_questions_of_a_server_that_does_not_read_do_not_pile_up(clip: list[Tag]) -> None:
+    def script(peer: Peer) -> None:
+        peer.publish()
+        flood(peer, PING * 1000)
+
+    with (
+        FaultyServer(script, receive_buffer=16_384) as target,
+        push(f"{target.url}/cam", iter([]), deadlines=LONG) as running,
+    ):
+        running.published()
+        time.sleep(1.5)
+        assert 0 < running.session.statistics().queued_bytes < 150_000  # asked for: more than 400 kB
+
+
 @pytest.mark.parametrize("kind", FLOODS)
 @pytest.mark.parametrize("reading", [True, False])
 def test_floods_cost_neither_memory_nor_the_processor(kind: str, reading: bool, clip: list[Tag]) -> None:
@@ -232,7 +249,7 @@ def test_a_server_that_stops_reading_is_no_progress(clip: list[Tag]) -> None:
         time.sleep(0.3)
         taken = running.queue.taken
         measured = running.session.statistics()
-        assert measured.queued_bytes > 0
+        assert 0 < measured.queued_bytes < 250_000  # the kernel alone would take megabytes
         error = running.failure()
         assert running.queue.taken - taken < 30  # what waits, waits in the queue
     assert type(error) is LinkBroken

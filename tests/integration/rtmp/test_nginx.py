@@ -53,19 +53,23 @@ def test_what_is_pushed_is_recorded_and_decodes(nginx: Nginx, clip: list[Tag]) -
 
 
 def test_large_keyframes_and_extended_timestamps_survive(nginx: Nginx, clip: list[Tag]) -> None:
-    # 16 MiB of milliseconds, where timestamps get their extension, lies in the middle
+    second_ms = [tag.time_ms for tag in clip if tag.keyframe and not tag.header][1]
+
+    # from 16 Mi milliseconds on timestamps have an extension, and the chunks of a large picture repeat it
     def tags() -> Iterator[Tag]:
         for tag in itertools.islice(looped(clip), 150):
             if tag.keyframe and not tag.header:  # a filler NAL unit makes the picture larger than a chunk
                 size = 150_000
                 filler = size.to_bytes(4, "big") + b"\x0c" + b"\xff" * (size - 2) + b"\x80"
                 tag = dataclasses.replace(tag, body=tag.body + filler)
-            late = 0 if tag.time_ms < 1000 else 0xFFFFFF - 1500
+            late = 0 if tag.time_ms < second_ms else 0xFFFFFF + 1500  # too far for a delta
             yield dataclasses.replace(tag, time_ms=tag.time_ms + late)
 
     with push(f"{nginx.url}/long", tags(), speed=float("inf")) as running:
         running.published()
+        until = time.monotonic() + 5
         while running.session.statistics().queued_bytes or running.queue.wait_s(0) is not None:
+            assert time.monotonic() < until, running.listener.endings
             time.sleep(0.02)
         running.closed()
     found = recording(nginx, "long")
