@@ -14,6 +14,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from appliance import __version__
 from appliance import event_codes as codes
@@ -96,7 +97,8 @@ class Appliance:
             self.log = EventLog(state_dir / "events.sqlite", self.events)
             undo.callback(self.log.close)
             self.settings = SettingsStore(state_dir / "settings.toml", overrides=overrides, events=self.events)
-            self.log.limit = self.settings.current.event_log_limit
+            self.settings.subscribe(lambda old, new, names: self._keep_log(new))
+            self._keep_log(self.settings.current)
             self.board = make_board(board)
             undo.callback(self.board.close)
             settings = self.settings.current
@@ -112,9 +114,10 @@ class Appliance:
             self._box = BoxWatch(self.events, SystemClock(), state_dir)
             self.web: WebServer | None = None
             app = create_app(self._services(state_dir, demonstration))
-            self.control = ControlServer(app, self._directory.runtime_dir() / "control.sock")
+            control = self._directory.runtime_dir() / "control.sock"
+            self.control = ControlServer(app, control, on_crash=on_crash)
             if listen is not None:
-                self.web = WebServer(app, *listen)
+                self.web = WebServer(app, *listen, on_crash=on_crash)
             self._undo = undo.pop_all()
 
     @property
@@ -136,7 +139,9 @@ class Appliance:
             self.panel.start()
             undo.callback(self.panel.stop)
             self.engine.pusher.watch(self._show)
-            for worker in self.panel.workers():
+            servers = [self.control] if self.web is None else [self.control, self.web]
+            watched = [*self.panel.workers(), self.log.worker, *(server.worker for server in servers)]
+            for worker in watched:
                 self.health.add(worker)
             self._box.start()
             undo.callback(self._box.stop, 0.2)
@@ -151,6 +156,9 @@ class Appliance:
         notify.stopping()
         self.events.emit(codes.SERVICE_STOPPED, reason=reason)
         self._undo.close()
+
+    def _keep_log(self, settings: Settings) -> None:
+        self.log.limit, self.log.zone = settings.event_log_limit, ZoneInfo(settings.time_zone)
 
     def _toggle_torch(self) -> bool:
         self._torch = not self._torch

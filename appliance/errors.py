@@ -177,4 +177,3 @@ def plain(error: BaseException) -> str:
         return error.reason
     text = " ".join(str(error).split())
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
-

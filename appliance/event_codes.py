@@ -118,7 +118,11 @@ SWITCH_SWENC = _row(
     "the encoder in use cannot keep up; switched to the other kind (the details say which way)",
 )  # fmt: skip
 DNS_FAIL = _row(
-    3001, "PUSH_WARNING_DNS_FAIL", _W, "The server's name could not be resolved: {reason}", "name not resolved, retrying"
+    3001,
+    "PUSH_WARNING_DNS_FAIL",
+    _W,
+    "The server's name could not be resolved: {reason}",
+    "name not resolved, retrying",
 )
 SEVER_CONN_FAIL = _row(
     3002, "PUSH_WARNING_SEVER_CONN_FAIL", _W, "The connection to the server failed: {reason}",

@@ -84,5 +84,3 @@ class EventBus:
     def emit_error(self, error: LivePusherError, /, **details: object) -> Event:
         """Raise the event that an error carries the code of."""
         return self.emit(error.code, **{"reason": error.reason, **error.details, **details})
-
-

@@ -12,7 +12,7 @@ from appliance import __version__
 from appliance import event_codes as codes
 from appliance.engine.figures import Figures
 from appliance.engine.link import Link
-from appliance.engine.plans import AUDIO_KBPS, effective, picture_size, rules_of, sound_format, sound_plan, video_plan
+from appliance.engine.plans import AUDIO_KBPS, picture_size, rules_of, sound_format, sound_plan, taken_over, video_plan
 from appliance.engine.reports import MediaReports
 from appliance.errors import LivePusherError, OperationRefused, SettingError
 from appliance.events import EventBus
@@ -30,7 +30,7 @@ from appliance.pusher.pusher import Pusher
 from appliance.pusher.states import Happening, Input, MediaPlan, State
 from appliance.rtmp.uplink import LinkStatistics
 from appliance.settings import push_address
-from appliance.settings.declaration import Settings
+from appliance.settings.declaration import Applies, Settings
 from appliance.settings.store import SettingsStore
 from appliance.threads import Worker
 
@@ -137,8 +137,7 @@ class Engine:
     def apply(self, media: MediaPlan) -> None:
         was, self._media = self._media, media
         if media.encode and not was.encode:
-            self._settings = self._store.current
-            self._store.set_applied(self._settings)
+            self._settings = taken_over(self._settings, self._store.current, Applies.NEXT_START)
             self._epoch_s = time.monotonic()
             self.queue.forget()
             self.figures.begin()
@@ -148,12 +147,12 @@ class Engine:
     def _refresh(self) -> None:
         """Tell the pipelines the present plan under the present settings."""
         media, current = self._media, self._store.current
-        settings = effective(self._settings, current) if media.encode else current
-        self._settings = settings
+        # a running push keeps what applies at the next start; what needs a restart stays as it was when the service began
+        when = (Applies.NOW,) if media.encode else (Applies.NOW, Applies.NEXT_START)
+        settings = self._settings = taken_over(self._settings, current, *when)
+        self._store.set_applied(settings)
         hardware = self._inputs.hardware_encoder
-        if not media.encode:
-            self._size = picture_size(settings, hardware=hardware)
-        elif not self.pusher.context.connected and not self.video.encoding.begun:
+        if not media.encode or not self.pusher.context.connected and not self.video.encoding.begun:
             self._size = picture_size(settings, hardware=hardware)
         position = self.pusher.context.position
         self.video.set_plan(
@@ -246,6 +245,7 @@ class Engine:
             },
             "microphone": {"name": self.audio.microphone_name},
             "mode": settings.mode,
+            "withoutEffect": {name: reason for name, (_, reason) in self.reports.without_effect.items()},
             "net": self.figures.net(
                 connected=context.state in (State.PUSHING, State.PAUSED),
                 reconnecting=context.state in (State.RECONNECTING, State.CONNECTING),

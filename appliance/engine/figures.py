@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import statistics
 import threading
 from collections import deque
@@ -97,7 +98,7 @@ class Figures:
         made = self._video.encoding.figures()
         depth = self._queue.depth()
         delay = self.queue_delay_ms() if connected else None
-        jitter = statistics.fmean(abs(b - a) for a, b in zip(rtts, rtts[1:], strict=False)) if len(rtts) > 1 else 0.0
+        jitter = statistics.fmean(abs(b - a) for a, b in itertools.pairwise(rtts)) if len(rtts) > 1 else 0.0
         return {
             "videoBitrate": round(made.kbps),
             "audioBitrate": round(self._audio.kbps),

@@ -27,12 +27,10 @@ def rules_of(settings: Settings) -> Rules:
     )
 
 
-def effective(started_with: Settings, current: Settings) -> Settings:
-    """The settings of a running push: those that apply at once as they are now, the others as they were."""
-    now = {
-        row.attribute: getattr(current, row.attribute) for row in DECLARED.values() if row.applies is Applies.NOW
-    }  # fmt: skip
-    return replace(started_with, **now)
+def taken_over(before: Settings, current: Settings, *when: Applies) -> Settings:
+    """``before``, with those settings as they are in ``current`` that apply at one of these times."""
+    changed = {row.attribute: getattr(current, row.attribute) for row in DECLARED.values() if row.applies in when}
+    return replace(before, **changed)
 
 
 def sound_format(settings: Settings) -> SoundFormat:

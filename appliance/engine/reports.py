@@ -30,6 +30,8 @@ class MediaReports:
         self._microphone_failed = False
         self.errors: dict[str, str] = {}
         """What is wrong now, by part, for the status."""
+        self.without_effect: dict[str, tuple[str, str]] = {}
+        """Settings that the camera cannot follow, with the camera and the reason."""
 
     def push_begins(self) -> None:
         """The next picture is the first one of a push."""
@@ -41,6 +43,7 @@ class MediaReports:
 
     def camera_ready(self, position: str, name: str, again: bool) -> None:
         self.errors.pop("camera", None)
+        self.without_effect.clear()
         if again:
             self._events.emit(codes.CAMERA_BACK, camera=name, position=position)
         else:
@@ -63,6 +66,11 @@ class MediaReports:
 
     def size_changed(self, width: int, height: int) -> None:
         self._events.emit(codes.CHANGE_RESOLUTION, width=width, height=height)
+
+    def no_effect(self, setting: str, camera: str, reason: str) -> None:
+        if self.without_effect.get(setting) != (camera, reason):
+            self.without_effect[setting] = (camera, reason)
+            self._events.emit(codes.NO_EFFECT, name=setting, camera=camera, reason=reason)
 
     # -- encoders ------------------------------------------------------------------------------------------
 

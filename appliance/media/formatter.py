@@ -28,10 +28,7 @@ _TURN = {90: [("transpose", "clock")], 180: [("hflip", ""), ("vflip", "")], 270:
 def crop_box(width: int, height: int, shape: Shape) -> tuple[int, int]:
     """The largest middle part of ``width`` x ``height`` with the wanted shape; half of it with zoom. Even numbers."""
     wanted = shape.width / shape.height
-    if width / height > wanted:
-        box = (height * wanted, float(height))
-    else:
-        box = (float(width), width / wanted)
+    box = (height * wanted, float(height)) if width / height > wanted else (float(width), width / wanted)
     part = 0.5 if shape.zoom else 1.0
     return max(2, round(box[0] * part / 2) * 2), max(2, round(box[1] * part / 2) * 2)
 

@@ -31,7 +31,7 @@ class Job(Generic[T]):
     def run(self) -> None:
         try:
             self.result = self._work()
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  # whatever a driver raises goes to the job's owner
             self.error = error
         self._done.set()
 

@@ -41,6 +41,10 @@ class VideoReports(CameraReports, EncoderReports, Protocol):
         """The pushed size changed during a push."""
         ...
 
+    def no_effect(self, setting: str, camera: str, reason: str) -> None:
+        """What a setting asks for, the camera lacks."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class VideoPlan:
@@ -185,6 +189,8 @@ class VideoPipeline:
                 camera.set_control(name, own[name])
         except LivePusherError as error:
             log.warning("camera %s: %s", camera.name, error.reason)
+        if not plan.auto_focus and "auto-focus" not in camera.controls:
+            self._reports.no_effect("auto-focus", camera.name, "the camera has no focus motor")
         rest = replace(
             shape,
             zoom=shape.zoom and "zoom" not in camera.controls,

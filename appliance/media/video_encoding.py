@@ -58,9 +58,7 @@ class VideoEncoding:
     in the driver's. :meth:`request_keyframe`, :meth:`set_bitrate` and :meth:`figures` may be called from any thread.
     """
 
-    def __init__(
-        self, queue: SendQueue, reports: EncoderReports, now: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, queue: SendQueue, reports: EncoderReports, now: Callable[[], float] = time.monotonic) -> None:
         self._queue = queue
         self._reports = reports
         self._now = now

@@ -31,9 +31,7 @@ def greatest_height(mode: str, *, hardware: bool, max_kbps: int) -> int:
     return MODE_HEIGHT[mode]
 
 
-def size_for(
-    kbps: int, *, mode: str, aspect: str, orientation: str, hardware: bool, max_kbps: int
-) -> tuple[int, int]:
+def size_for(kbps: int, *, mode: str, aspect: str, orientation: str, hardware: bool, max_kbps: int) -> tuple[int, int]:
     """Width and height of the picture at ``kbps``; portrait swaps the numbers."""
     limit = greatest_height(mode, hardware=hardware, max_kbps=max_kbps)
     height = LADDER[0].height

@@ -321,4 +321,3 @@ class Pusher:
             item = self._inbox.get()
             if isinstance(item, _Call):
                 item.resolve(Answer(item.operation, False, "the service is stopping", failure=Failure.REFUSED))
-

@@ -225,7 +225,9 @@ class WebServer(_Server):
     def _listen(self) -> socket.socket:
         where = f"{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}"
         if not 0 <= self.port <= 65535:  # getaddrinfo would take it modulo 65536
-            raise ListenError(f"{where} cannot be listened on: allowed ports are 0 to 65535. Take one with --listen HOST:PORT")
+            raise ListenError(
+                f"{where} cannot be listened on: allowed ports are 0 to 65535. Take one with --listen HOST:PORT"
+            )
         try:
             found = socket.getaddrinfo(self.host or None, self.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         except (OSError, UnicodeError, OverflowError) as error:
@@ -285,7 +287,12 @@ class ControlServer(_Server):
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._remove_stale()
-            listening.bind(str(self.path))
+            # By way of the folder's descriptor, since the address of a unix socket holds 107 bytes only.
+            folder = os.open(self.path.parent, os.O_PATH | os.O_DIRECTORY)
+            try:
+                listening.bind(f"/proc/self/fd/{folder}/{self.path.name}")
+            finally:
+                os.close(folder)
             os.chmod(self.path, 0o660)  # before listen(): until then nobody can connect
             listening.listen(32)
         except ListenError:  # an OSError too, but with its words already

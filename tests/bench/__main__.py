@@ -96,7 +96,9 @@ def main() -> None:
         with Nginx(folder / "nginx") as server:
             ours, theirs = [], []
             for turn in range(options.rounds):
-                ours.append(cost_of(appliance_encoding(clip, server.url + "/ours", folder / f"state{turn}"), options.seconds))
+                ours.append(
+                    cost_of(appliance_encoding(clip, server.url + "/ours", folder / f"state{turn}"), options.seconds)
+                )
                 theirs.append(cost_of(ffmpeg_encoding(clip, server.url + "/theirs"), options.seconds))
             compare(f"capture, encode, push: 720p30, {options.seconds:g} s", ours, theirs, 1.05)
             ours, theirs = [], []

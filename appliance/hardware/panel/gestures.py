@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from enum import Enum
 
 BOUNCE_S = 0.03
 """A level counts once it has stood for so long: contacts bounce for less than 20 ms, the shortest taps of a finger last
 twice as long, and a spike picked up by a long wire is no press."""
+
+
+Edge = tuple[float, bool]
+"""A change of a pin's level: when it was, and whether it is pressed from then on."""
 
 
 class Gesture(str, Enum):
@@ -35,6 +40,11 @@ class Debounce:
             return True
         return False
 
+    @property
+    def raw(self) -> bool:
+        """The level last seen, settled or not."""
+        return self._raw
+
     def due_s(self) -> float:
         """When to look again even if nothing happens."""
         return self.since_s + BOUNCE_S if self._raw != self.pressed else math.inf
@@ -49,6 +59,18 @@ class ButtonGestures:
         self._hold_s = hold_s
         self._done = pressed
         self._down_s = 0.0
+
+    def follow(self, edges: Sequence[Edge], raw: bool, now_s: float) -> list[Gesture]:
+        """Take the edges since the last time, then the level as it is at ``now_s``; the gestures complete by then. Edges
+        count by their own times: however late one gets to look at them, a press that was long enough is a press."""
+        found = []
+        for at_s, pressed in [*edges, (now_s, raw)]:
+            # first what stood until then: it may have settled, or become a hold
+            for level in (self._level.raw, pressed):
+                gesture = self.update(level, at_s)
+                if gesture is not None:
+                    found.append(gesture)
+        return found
 
     def update(self, raw: bool, now_s: float) -> Gesture | None:
         """Take the pin's level at ``now_s``; the gesture that is complete now."""

@@ -1,9 +1,9 @@
 """Buttons and lights on their pins (SPEC 7).
 
 One thread, the panel's, looks at the pins and drives the lights; it never waits for anything but time and pins, so the
-lights are right while the network hangs. gpiozero's callbacks do nothing but wake it: an exception in one would end lgpio's
-only thread, and every later press would be lost silently. Levels are read rather than believed from edges, so that a lost
-edge costs nothing.
+lights are right while the network hangs. gpiozero's callbacks do nothing but note the time and wake it: an exception in
+one would end lgpio's only thread, and every later press would be lost silently. Noted times make a press count even when
+the machine is too busy to look while the button is down; the level is read besides, so that a lost edge costs nothing.
 """
 
 from __future__ import annotations
@@ -12,9 +12,11 @@ import logging
 import math
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from appliance import event_codes
@@ -23,7 +25,7 @@ from appliance.events import EventBus
 from appliance.hardware.libraries import load
 from appliance.hardware.panel import lights
 from appliance.hardware.panel.actions import Actions, power_off
-from appliance.hardware.panel.gestures import ButtonGestures, Debounce, Gesture
+from appliance.hardware.panel.gestures import ButtonGestures, Debounce, Edge, Gesture
 from appliance.hardware.panel.wiring import PRIVACY, ButtonWire, Wiring, wiring
 from appliance.pusher.operations import Operations
 from appliance.settings.declaration import Settings
@@ -33,6 +35,8 @@ log = logging.getLogger(__name__)
 
 LOOK_AGAIN_S = 1.0
 """Pins are looked at this often even when nothing woke the panel."""
+EDGES = 64
+"""As many changes of one pin are remembered between two looks; more is a broken contact."""
 _RGB = ("red", "green", "blue")
 
 
@@ -66,6 +70,7 @@ class Panel:
         self._wake = threading.Event()
         self._shown = _Shown("IDLE", False, False, 0.0)
         self._inputs: dict[str, Any] = {}
+        self._edges: dict[str, deque[Edge]] = {}
         self._outputs: dict[str, Any] = {}
         self._lit: dict[str, bool] = {}
         self._torch = False
@@ -120,7 +125,8 @@ class Panel:
             self._failed(error.reason if isinstance(error, HardwareMissing) else plain(error))
             return
         for name, pin in self.buttons().items():
-            self._take(name, pin, self._inputs, lambda pin: _input(gpio, pin, factory, self._wake.set))
+            self._edges[name] = deque(maxlen=EDGES)
+            self._take(name, pin, self._inputs, partial(_input, gpio, factory, self._edges[name], self._wake))
         for name, pin in self._wiring.lights.items():
             self._take(name, pin, self._outputs, lambda pin: gpio.LED(pin, pin_factory=factory))
         if self._inputs or self._outputs:
@@ -166,8 +172,7 @@ class Panel:
             now = time.monotonic()
             due_s = now + LOOK_AGAIN_S
             for name, gestures in buttons.items():
-                gesture = gestures.update(self._pressed(name), now)
-                if gesture is not None:
+                for gesture in gestures.follow(self._new_edges(name), self._pressed(name), now):
                     self._gesture(self._wiring.buttons[name], gesture)
                 due_s = min(due_s, gestures.due_s())
             if privacy is not None:
@@ -176,6 +181,12 @@ class Panel:
                 due_s = min(due_s, privacy.due_s())
             due_s = min(due_s, now + self._light(now))
             self._wake.wait(max(0.0, due_s - time.monotonic()))
+
+    def _new_edges(self, name: str) -> list[Edge]:
+        edges, found = self._edges[name], []
+        while edges:
+            found.append(edges.popleft())
+        return found
 
     def _pressed(self, name: str) -> bool:
         try:
@@ -210,10 +221,15 @@ class Panel:
         return lights.next_change_s(blinking, now_s - shown.since_s) if self._outputs else math.inf
 
 
-def _input(gpio: Any, pin: int, factory: Any, wake: Callable[[], None]) -> Any:
+def _input(gpio: Any, factory: Any, edges: deque[Edge], wake: threading.Event, pin: int) -> Any:
     """A button between ``pin`` and ground. A plain input instead of gpiozero's Button, whose every instance keeps a
     thread that wakes ten times a second to time holds: the panel times them."""
     device = gpio.DigitalInputDevice(pin, pull_up=True, pin_factory=factory)
-    device.when_activated = wake
-    device.when_deactivated = wake
+
+    def note(pressed: bool) -> None:
+        edges.append((time.monotonic(), pressed))
+        wake.set()
+
+    device.when_activated = partial(note, True)
+    device.when_deactivated = partial(note, False)
     return device

@@ -52,7 +52,9 @@ def page(context: BrowserContext, web: WebServer) -> Iterator[Page]:
     page = context.new_page()
     troubles: list[str] = []
     page.on("pageerror", lambda error: troubles.append(str(error)))
-    page.on("console", lambda m: troubles.append(m.text) if m.type == "error" and "Failed to load" not in m.text else None)
+    page.on(
+        "console", lambda m: troubles.append(m.text) if m.type == "error" and "Failed to load" not in m.text else None
+    )
     page.goto(f"{web.url}welcome/welcome-token")
     expect(page.locator("#state")).to_have_text("Ready")
     yield page

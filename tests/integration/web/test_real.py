@@ -65,7 +65,9 @@ def test_answers_are_as_described(client: FlaskClient, fakes: Fakes) -> None:
     document = client.get("/api/v1/openapi.json").get_json()
     jsonschema.Draft202012Validator.check_schema(document["components"]["schemas"]["Settings"])
     for path in ("settings", "events", "events.json", "status"):
-        schema = document["paths"][f"/api/v1/{path}"]["get"]["responses"]["200"]["content"]["application/json"]["schema"]
+        schema = document["paths"][f"/api/v1/{path}"]["get"]["responses"]["200"]["content"]["application/json"][
+            "schema"
+        ]
         answer = client.get(f"/api/v1/{path}").get_json()
         jsonschema.validate(answer, {**schema, "components": document["components"]})
 

@@ -151,7 +151,9 @@ def test_a_body_too_large(web: WebServer, token: str, size: int, reads_all: bool
     connection.close()
 
 
-@pytest.mark.parametrize("sent", [b"nonsense\r\n\r\n", b"GET / HTTP/1.1\r\nTransfer-Encoding: x\r\n\r\n", b"\x16\x03\x01" * 20000])
+@pytest.mark.parametrize(
+    "sent", [b"nonsense\r\n\r\n", b"GET / HTTP/1.1\r\nTransfer-Encoding: x\r\n\r\n", b"\x16\x03\x01" * 20000]
+)
 def test_what_is_no_http(web: WebServer, connect: Connect, sent: bytes) -> None:
     client = connect(web.port)
     client.socket.sendall(sent)

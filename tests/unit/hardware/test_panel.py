@@ -142,6 +142,23 @@ def test_a_stop_does_not_queue_up_behind_a_start_that_hangs(stand: Stand) -> Non
     eventually(lambda: Operation.STOP in stand.operations.operations, 1.5)
 
 
+def test_a_press_counts_though_the_panel_was_kept_from_looking(stand: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
+    busy, look = threading.Event(), stand.panel._light
+
+    def held_up(now_s: float) -> float:
+        busy.wait(2)
+        return look(now_s)
+
+    monkeypatch.setattr(stand.panel, "_light", held_up)
+    stand.panel.show("IDLE", muted=True, on_air=False)
+    time.sleep(0.05)
+    stand.hands.press("snapshot")
+    stand.hands.press("snapshot")
+    assert stand.operations.asked == []
+    busy.set()
+    eventually(lambda: stand.operations.operations == [Operation.SNAPSHOT] * 2)
+
+
 def test_an_operation_that_raises_costs_no_later_press(stand: Stand) -> None:
     stand.operations.answers = [RuntimeError("boom"), Failure.REFUSED]
     for _ in range(3):

@@ -68,6 +68,25 @@ def test_a_spike_is_no_press() -> None:
     assert play(ButtonGestures(False, None), [(1.0, True), (1.005, False)], 3.0) == []
 
 
+def test_edges_count_by_their_own_times_however_late() -> None:
+    late = 9.0
+    tap = [(1.0, True), (1.1, False)]
+    assert ButtonGestures(False, None).follow(tap, False, late) == [PRESS]
+    assert ButtonGestures(False, 1.5).follow(tap, False, late) == [PRESS]
+    assert ButtonGestures(False, 1.5).follow([(1.0, True), (3.0, False)], False, late) == [HOLD]
+    assert ButtonGestures(False, None).follow([*tap, (1.3, True), (1.4, False)], False, late) == [PRESS, PRESS]
+    assert ButtonGestures(False, None).follow([(1.0, True), (1.01, False)], False, late) == []  # a spike, late or not
+    assert ButtonGestures(True, None).follow([(1.0, False), (2.0, True), (2.1, False)], False, late) == [PRESS]
+
+
+def test_a_lost_edge_costs_nothing() -> None:
+    button = ButtonGestures(False, None)
+    assert button.follow([], True, 1.0) == []
+    assert button.follow([], True, 1.1) == [PRESS]
+    assert button.follow([], False, 2.0) == []
+    assert button.follow([(3.0, True)], False, 4.0) == [PRESS]
+
+
 @given(st.lists(st.tuples(st.floats(0, 20), st.booleans()), max_size=30), st.sampled_from([None, 0.3, 1.5]))
 def test_gestures_are_never_more_than_settled_presses(edges: list[tuple[float, bool]], hold_s: float | None) -> None:
     settled = Debounce(False)

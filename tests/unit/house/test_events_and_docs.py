@@ -20,7 +20,6 @@ LATER = {
     "SWITCH_SWENC",  # the switch between encoders in flight
     "WAITING_IMAGE_FAIL",  # the waiting image
     "UPDATED",  # the update
-    "NO_EFFECT",  # what a device lacks: auto-focus without a motor
 }
 """Codes of the contract whose part has not been built yet. Whoever builds it takes them out."""
 

@@ -153,7 +153,11 @@ def test_another_process_changes_the_files(access: Access, tmp_path: Path) -> No
         "access = Access(pathlib.Path(sys.argv[1])); access.set_password('another one'); print(access.create_token('x'))"
     )
     run = subprocess.run(
-        [sys.executable, "-c", script, str(tmp_path / "secrets")], capture_output=True, text=True, timeout=60, check=True
+        [sys.executable, "-c", script, str(tmp_path / "secrets")],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
     )
     assert access.check_password("another one", "a")
     assert access.check_token(run.stdout.strip()) == "x"

@@ -361,8 +361,14 @@ def test_plugs(local: FlaskClient, fakes: Fakes) -> None:
         ("unplug", {"device": "speaker"}, 422), ("unplug", {"button": "front"}, 422), ("jump", {}, 404),
     ],
 )  # fmt: skip
-def test_hands_are_strict(local: FlaskClient, fakes: Fakes, path: str, body: dict[str, Any] | None, status: int) -> None:
-    answer = local.post(f"/api/v1/simulated/{path}", json=body) if body is not None else local.post(f"/api/v1/simulated/{path}")
+def test_hands_are_strict(
+    local: FlaskClient, fakes: Fakes, path: str, body: dict[str, Any] | None, status: int
+) -> None:
+    answer = (
+        local.post(f"/api/v1/simulated/{path}", json=body)
+        if body is not None
+        else local.post(f"/api/v1/simulated/{path}")
+    )
     assert answer.status_code == status
     assert answer.get_json()["errMsg"]
     assert fakes.hands.done == []
@@ -376,7 +382,9 @@ def real_board(fakes: Fakes) -> FlaskClient:
     return client
 
 
-@pytest.mark.parametrize("path", ["simulated", "simulated/press", "simulated/hold", "simulated/unplug", "simulated/plug"])
+@pytest.mark.parametrize(
+    "path", ["simulated", "simulated/press", "simulated/hold", "simulated/unplug", "simulated/plug"]
+)
 def test_there_are_no_hands_on_a_real_board(real_board: FlaskClient, path: str) -> None:
     for method in ("GET", "POST"):
         assert real_board.open(f"/api/v1/{path}", method=method, json={"button": "pause"}).status_code == 404

@@ -16,7 +16,11 @@ MAPPED_AS_INTERNAL = {errors.LivePusherError, errors.ListenError}
 
 
 def test_every_error_has_a_status() -> None:
-    known = {kind for kind in leaves(errors.LivePusherError) if kind.__module__ in ("appliance.errors", "appliance.web.errors", "appliance.web.throttle")}
+    known = {
+        kind
+        for kind in leaves(errors.LivePusherError)
+        if kind.__module__ in ("appliance.errors", "appliance.web.errors", "appliance.web.throttle")
+    }
     internal = {kind for kind in known if not issubclass(kind, tuple(mapped for mapped, _ in STATUS))}
     assert internal == MAPPED_AS_INTERNAL
 

@@ -123,7 +123,9 @@ def test_first_use_sets_the_password_and_signs_in(client: FlaskClient, fakes: Fa
         ({}, "allowed: 8"),
     ],
 )
-def test_first_use_says_what_is_wrong(client: FlaskClient, fakes: Fakes, csrf: Csrf, given: dict[str, str], words: str) -> None:
+def test_first_use_says_what_is_wrong(
+    client: FlaskClient, fakes: Fakes, csrf: Csrf, given: dict[str, str], words: str
+) -> None:
     answer = client.post("/first-use", data={"csrf": csrf(client, "/first-use"), **given})
     assert answer.status_code == 422
     assert words in answer.text
@@ -137,7 +139,9 @@ def test_nobody_else_can_be_first_again(client: FlaskClient, fakes: Fakes, csrf:
     assert fakes.access.check_password(PASSWORD, "a")
 
 
-@pytest.mark.parametrize("host", ["evil.example", "live-pusher.evil.example", "local", "192.168.1.2.evil.example", "1.2.3"])
+@pytest.mark.parametrize(
+    "host", ["evil.example", "live-pusher.evil.example", "local", "192.168.1.2.evil.example", "1.2.3"]
+)
 def test_first_use_is_closed_under_names_of_others(client: FlaskClient, fakes: Fakes, csrf: Csrf, host: str) -> None:
     headers = {"Host": host, "Origin": f"http://{host}"}
     page = client.get("/first-use", headers=headers)
@@ -150,7 +154,8 @@ def test_first_use_is_closed_under_names_of_others(client: FlaskClient, fakes: F
 
 
 @pytest.mark.parametrize(
-    "host", ["192.168.1.20", "192.168.1.20:8080", "[fe80::1]:8080", "booth.local:8080", "localhost", socket.gethostname()]
+    "host",
+    ["192.168.1.20", "192.168.1.20:8080", "[fe80::1]:8080", "booth.local:8080", "localhost", socket.gethostname()],
 )
 def test_first_use_is_open_under_names_of_its_own(client: FlaskClient, host: str) -> None:
     assert "<form" in client.get("/first-use", headers={"Host": host}).text
@@ -190,12 +195,16 @@ def test_the_cookie(client: FlaskClient, fakes: Fakes, csrf: Csrf) -> None:
     assert "Expires" in cookie
 
 
-def test_two_boxes_on_one_machine_have_two_cookies(fakes: Fakes, app: Flask, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_two_boxes_on_one_machine_have_two_cookies(
+    fakes: Fakes, app: Flask, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     other = create_app(Fakes(tmp_path_factory.mktemp("other")).services)
     assert other.config["SESSION_COOKIE_NAME"] != app.config["SESSION_COOKIE_NAME"]
 
 
-@pytest.mark.parametrize("place", ["https://evil.example/", "//evil.example", "/\\evil.example", "/api/v1/status", "javascript:x"])
+@pytest.mark.parametrize(
+    "place", ["https://evil.example/", "//evil.example", "/\\evil.example", "/api/v1/status", "javascript:x"]
+)
 def test_sign_in_leads_nowhere_else(client: FlaskClient, fakes: Fakes, csrf: Csrf, place: str) -> None:
     fakes.access.set_password(PASSWORD)
     token = csrf(client, "/sign-in")
@@ -325,7 +334,9 @@ def test_tokens_need_no_csrf_token(client: FlaskClient, fakes: Fakes) -> None:
 # -- headers ----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("path", ["/", "/sign-in", "/settings", "/api/v1/status", "/api/v1/nothing", "/healthz", "/nothing"])
+@pytest.mark.parametrize(
+    "path", ["/", "/sign-in", "/settings", "/api/v1/status", "/api/v1/nothing", "/healthz", "/nothing"]
+)
 def test_headers(signed_in: FlaskClient, path: str) -> None:
     headers = signed_in.get(path).headers
     policy = headers["Content-Security-Policy"]
