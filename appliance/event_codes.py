@@ -7,7 +7,7 @@ Codes below 20000 are the contract of ``<live-pusher>``: their numbers and names
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum, StrEnum
+from enum import StrEnum
 
 
 class Severity(StrEnum):

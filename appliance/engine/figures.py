@@ -79,17 +79,14 @@ class Figures:
                 self._before = now
 
     def queue_delay_ms(self) -> float | None:
-        """How long what is queued, here and in the kernel, will take: by the measured rate, or as media where that is
-        not known yet. None without a session."""
+        """How long what is sent now will take to be acknowledged: what the oldest frame has waited here, and what lies in
+        the kernel by the measured rate. None without a session."""
         with self._lock:
             link = self._before
         if link is None:
             return None
-        depth = self._queue.depth()
-        queued_bits = 8 * (depth.bytes + link.queued_bytes)
-        rate = max(self._acknowledged.rate() / 1000, 1.0)
-        media_ms = float(max(depth.video_ms, depth.audio_ms))
-        return max(media_ms, min(queued_bits / rate, 60_000.0)) if queued_bits else media_ms
+        rate_kbps = max(self._acknowledged.rate() / 1000, 1.0)
+        return self._queue.depth().backlog_ms + min(8 * link.queued_bytes / rate_kbps, 60_000.0)
 
     def net(self, *, connected: bool, reconnecting: bool, target_kbps: int) -> dict[str, Any]:
         """``net`` of the status."""

@@ -190,10 +190,11 @@ class AudioPipeline:
             elif job.result[0] is not None:
                 self._hands.do(job.result[0].close)
         wanted = plan.source
-        if wanted is not None and wanted != self._open_source and self._opening is None:
-            if self._now() >= self._retry_at and plan.format is not None:
-                sound = plan.format
-                self._opening = (wanted, self._hands.do(lambda: self._open(wanted, sound)))
+        sound = plan.format
+        if wanted is None or sound is None or wanted == self._open_source or self._opening is not None:
+            return
+        if self._now() >= self._retry_at:
+            self._opening = (wanted, self._hands.do(lambda: self._open(wanted, sound)))
 
     def _open(self, source: tuple[str, ...], sound: SoundFormat) -> tuple[Microphone | None, int]:
         microphone = self._make(source)

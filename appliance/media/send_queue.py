@@ -40,13 +40,17 @@ AUDIO_LIMIT_MS = 20_000
 
 @dataclass(frozen=True, slots=True)
 class QueueDepth:
-    """What waits in the queue: bytes, frames, and milliseconds of media from the oldest to the newest."""
+    """What waits in the queue: bytes, frames, and milliseconds of media from the oldest to the newest.
+
+    ``backlog_ms`` is how long the oldest frame has waited for the network: 0 while the session takes whatever is due, even
+    if a frame is being held back for an earlier one of the other track."""
 
     bytes: int
     video_frames: int
     audio_frames: int
     video_ms: int
     audio_ms: int
+    backlog_ms: int
 
 
 class SendQueue:
@@ -71,6 +75,7 @@ class SendQueue:
         self._first_is_due = True
         self._taking = False
         self._batch_at = 0.0
+        self._emptied_at = 0.0
         self._asleep_until = math.inf
         self._queues: dict[TagKind, deque[tuple[Tag, float]]] = {TagKind.VIDEO: deque(), TagKind.AUDIO: deque()}
         self._headers: dict[TagKind, Tag] = {}
@@ -138,6 +143,7 @@ class SendQueue:
         with self._lock:
             kind, due_s = self._next(now_s)
             if kind is None or due_s > now_s:
+                self._emptied_at = now_s
                 if self._taking:
                     self._taking, self._batch_at = False, now_s + BATCH_S
                 return None
@@ -161,7 +167,12 @@ class SendQueue:
         with self._lock:
             video, audio = self._queues[TagKind.VIDEO], self._queues[TagKind.AUDIO]
             return QueueDepth(
-                self._bytes, len(video), len(audio), self._span_ms(TagKind.VIDEO), self._span_ms(TagKind.AUDIO)
+                bytes=self._bytes,
+                video_frames=len(video),
+                audio_frames=len(audio),
+                video_ms=self._span_ms(TagKind.VIDEO),
+                audio_ms=self._span_ms(TagKind.AUDIO),
+                backlog_ms=self._backlog_ms(),
             )
 
     # -- under the lock ------------------------------------------------------------------------------------
@@ -236,6 +247,13 @@ class SendQueue:
     def _video_age_s(self) -> float:
         oldest = self._oldest(TagKind.VIDEO)
         return self._now() - oldest[1] if oldest is not None else 0.0
+
+    def _backlog_ms(self) -> int:
+        now = self._now()
+        waiting = [item[1] for kind in self._queues if (item := self._oldest(kind)) is not None]
+        if not waiting or now - self._emptied_at < 4 * BATCH_S:
+            return 0
+        return max(0, round(1000 * (now - max(min(waiting), self._emptied_at))))
 
     def _oldest(self, kind: TagKind) -> tuple[Tag, float] | None:
         """The oldest frame of a track."""

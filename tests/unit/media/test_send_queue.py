@@ -183,3 +183,18 @@ def test_tags_go_out_in_batches() -> None:
     assert queue.take(BATCH_S / 2) is None
     assert queue.wait_s(BATCH_S / 2) == pytest.approx(BATCH_S / 2)
     assert drained(queue, BATCH_S) == [("V", 1), ("V", 2)]
+
+
+def test_the_backlog_is_what_waits_for_the_network() -> None:
+    clock = Clock()
+    queue = SendQueue(now=clock)
+    queue.open()
+    for ms in range(0, 300, 30):
+        clock.now = ms / 1000
+        queue.put(video(ms, key=ms == 0))
+        drained(queue, clock.now)
+    assert queue.depth().backlog_ms == 0, "the session takes what is due"
+    for ms in range(300, 600, 30):
+        clock.now = ms / 1000
+        queue.put(video(ms))
+    assert queue.depth().backlog_ms == pytest.approx(270, abs=35), "and now it takes nothing"
