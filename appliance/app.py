@@ -266,7 +266,7 @@ def _greet(appliance: Appliance, demonstration: Demonstration | None, state_dir:
         f"Live Pusher {__version__}: the demonstration runs. The simulated board's camera is encoded, pushed over\n"
         f"RTMP to a receiver on this machine, and the page shows both ends.\n\n"
         f"  Page, signed in:  {address.rstrip('/')}/welcome/{demonstration.welcome_token}\n"
-        f"  Command line:     live-pusher --state-dir {state_dir} status\n\n"
+        f"  Command line:     {sys.argv[0]} --state-dir {state_dir} status\n\n"
         f"Ctrl-C ends it.",
         flush=True,
     )
