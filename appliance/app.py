@@ -96,6 +96,8 @@ class Appliance:
             self.events = EventBus()
             self.log = EventLog(state_dir / "events.sqlite", self.events)
             undo.callback(self.log.close)
+            if self._directory.trouble:
+                self.events.emit(codes.STORAGE_FAILED, path=str(state_dir), reason=self._directory.trouble)
             self.settings = SettingsStore(state_dir / "settings.toml", overrides=overrides, events=self.events)
             self.settings.subscribe(lambda old, new, names: self._keep_log(new))
             self._keep_log(self.settings.current)

@@ -157,7 +157,9 @@ class SendQueue:
         with self._lock:
             kind, due_s = self._next(now_s)
             if kind is None:
-                # a nap to the next batch: what comes meanwhile needs no wake-up
+                # While frames come, the consumer looks by itself at every batch, so that no producer has to wake it.
+                if any(now_s - put_s < LIVE_S for _, put_s in self._newest.values()) and self._started:
+                    self._batch_at = max(self._batch_at, now_s + BATCH_S)
                 due_s = self._batch_at if self._batch_at > now_s else math.inf
             self._asleep_until = due_s
             return None if due_s == math.inf else max(0.0, due_s - now_s)

@@ -22,12 +22,18 @@ _WORDS = {
 }
 
 
+_WORN = frozenset({errno.ENOSPC, errno.EROFS, errno.EDQUOT})
+"""What befalls a directory that was fine before."""
+
+
 class StateDirectory:
     """Where everything persistent lies. :meth:`claim` it before use, :meth:`release` it at the end."""
 
     def __init__(self, path: Path) -> None:
         self.path = path.absolute()
         self._lock: int | None = None
+        self.trouble = ""
+        """Why nothing can be written although the directory is in use; empty when all is well."""
 
     @property
     def settings(self) -> Path:
@@ -47,19 +53,26 @@ class StateDirectory:
 
     def claim(self) -> StateDirectory:
         """Create what is missing and take the directory for this process; :class:`StateDirectoryError` says in plain
-        words why that cannot be: missing permission, read-only, full, or in use."""
+        words why that cannot be: missing permission, read-only, full, or in use.
+
+        A directory that was in use before and has become read-only or full is taken all the same, and :attr:`trouble`
+        says so: a box whose card wears out shall go on streaming."""
+        known = (self.path / "lock").exists() and self.secrets.is_dir() and self.snapshots.is_dir()
         try:
             self._make(self.path, 0o750)
-            lock = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+            lock = self._open_lock(known)
         except OSError as error:
             raise self._unusable(error) from error
         try:
             self._take(lock)
             self._make(self.snapshots, 0o750)
             self._make(self.secrets, 0o700)
-            self.secrets.chmod(0o700)
             self._try_writing()
+            self.secrets.chmod(0o700)
         except OSError as error:
+            if known and error.errno in _WORN:
+                self._lock, self.trouble = lock, self._unusable(error).reason
+                return self
             os.close(lock)
             raise error if isinstance(error, StateDirectoryError) else self._unusable(error) from error
         self._lock = lock
@@ -86,6 +99,15 @@ class StateDirectory:
                 os.pwrite(self._lock, f"{os.getpid()}\n{path}\n".encode(), 0)
         return path
 
+    def _open_lock(self, known: bool) -> int:
+        path = self.path / "lock"
+        try:
+            return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+        except OSError as error:
+            if not known or error.errno not in _WORN:
+                raise
+        return os.open(path, os.O_RDONLY | os.O_CLOEXEC)  # can be locked all the same
+
     def _take(self, lock: int) -> None:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -95,8 +117,9 @@ class StateDirectory:
             raise StateDirectoryError(
                 f"the state directory {self.path} is in use by {by}; one appliance at a time"
             ) from None
-        os.ftruncate(lock, 0)
-        os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
+        with suppress(OSError):  # for people alone; what can be written is seen next
+            os.ftruncate(lock, 0)
+            os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
 
     def _try_writing(self) -> None:
         """A directory that takes names may still take no content: see at the start, not at the first change."""

@@ -22,6 +22,10 @@ from appliance.settings import push_address
 from appliance.threads import calm_garbage_collector
 
 
+STEP_S = 0.02
+"""Packets that are due within this are given at once: ffmpeg's own -re looks at its clock about so often."""
+
+
 class Listener:
     def __init__(self, queue: SendQueue) -> None:
         self.queue = queue
@@ -63,7 +67,7 @@ def main() -> None:
                 continue
             at_s = packet.dts * tick_s[packet.stream_index]
             wait_s = begun + at_s - time.monotonic()
-            if wait_s > 0:
+            if wait_s > STEP_S:
                 time.sleep(wait_s)
             time_ms, keyframe = round(at_s * 1000), packet.is_keyframe  # the filter empties the packet
             if packet.stream_index == video.index:

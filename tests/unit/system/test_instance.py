@@ -98,3 +98,19 @@ def test_systemds_runtime_directory_is_used_and_noted(tmp_path: Path, monkeypatc
     finally:
         directory.release()
     assert recorded_runtime_dir(directory.path) is None
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS])
+def test_a_directory_that_wore_out_is_used_all_the_same(tmp_path: Path, monkeypatch: Any, number: int) -> None:
+    def fails(self: StateDirectory) -> None:
+        raise OSError(number, os.strerror(number))
+
+    StateDirectory(tmp_path / "state").claim().release()
+    monkeypatch.setattr(StateDirectory, "_try_writing", fails)
+    worn = StateDirectory(tmp_path / "state").claim()
+    assert "cannot be used: the " in worn.trouble
+    with pytest.raises(StateDirectoryError, match="in use"):
+        StateDirectory(tmp_path / "state").claim()
+    worn.release()
+    with pytest.raises(StateDirectoryError, match="cannot be used"):
+        StateDirectory(tmp_path / "new").claim()
