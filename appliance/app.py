@@ -21,7 +21,7 @@ from appliance import event_codes as codes
 from appliance.clock import SystemClock
 from appliance.demo.receiver import Receiver
 from appliance.engine.engine import Engine
-from appliance.errors import LivePusherError, SettingError
+from appliance.errors import LinkBroken, LivePusherError, SettingError
 from appliance.event_log.log import EventLog
 from appliance.events import EventBus
 from appliance.hardware.board import Board, make_board
@@ -30,13 +30,14 @@ from appliance.hardware.panel import Panel
 from appliance.media.snapshots import SnapshotFolder
 from appliance.media.sources import Camera, Microphone
 from appliance.pusher.operations import Operations
-from appliance.pusher.states import Context, State
+from appliance.pusher.states import Context, Happening, Input, State
 from appliance.settings.declaration import Settings
 from appliance.settings.store import SettingsStore
 from appliance.system import notify
 from appliance.system.box import BoxWatch
 from appliance.system.health import Health
 from appliance.system.instance import StateDirectory
+from appliance.system.network_watch import NetworkWatch
 from appliance.threads import calm_garbage_collector
 from appliance.web.access import Access
 from appliance.web.app import create_app
@@ -114,6 +115,12 @@ class Appliance:
             self.engine.toggle_torch = self._toggle_torch if settings.torch_pin else None
             self.health = Health(self.engine.workers, events=self.events)
             self._box = BoxWatch(self.events, SystemClock(), state_dir)
+            link, report = self.engine.link, self.engine.pusher.report
+            self._network = NetworkWatch(
+                in_use=lambda: link.local_address,
+                on_back=lambda: report(Happening(Input.NETWORK_BACK)),
+                on_gone=lambda address: link.lose(LinkBroken(f"the network address {address} is gone")),
+            )
             self.web: WebServer | None = None
             app = create_app(self._services(state_dir, demonstration))
             control = self._directory.runtime_dir() / "control.sock"
@@ -142,7 +149,14 @@ class Appliance:
             undo.callback(self.panel.stop)
             self.engine.pusher.watch(self._show)
             servers = [self.control] if self.web is None else [self.control, self.web]
-            watched = [*self.panel.workers(), self.log.worker, *(server.worker for server in servers)]
+            self._network.start()
+            undo.callback(self._network.stop, 0.2)
+            watched = [
+                *self.panel.workers(),
+                self.log.worker,
+                self._network.worker,
+                *(server.worker for server in servers),
+            ]
             for worker in watched:
                 self.health.add(worker)
             self._box.start()

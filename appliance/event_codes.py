@@ -203,6 +203,10 @@ TORCH = _row(20028, "TORCH", _I, "Lamp {state}", "the lamp was switched")
 PAUSE_LIMIT = _row(
     20029, "PAUSE_LIMIT", _W, "Paused for longer than {limit_s} s: the push ends", "the limit of a pause ran out"
 )
+NETWORK_BACK = _row(
+    20036, "NETWORK_BACK", _I, "The network is back: connecting at once",
+    "an address or a route appeared while a push waited for its next attempt",
+)  # fmt: skip
 
 TABLE: dict[int, EventCode] = {row.code: row for row in _ROWS}
 """Every code, in the order above."""

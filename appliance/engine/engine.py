@@ -171,6 +171,9 @@ class Engine:
         address = push_address.parse(settings.url, settings.stream_key)
         self.link.connect(address, self._metadata, video=self.pusher.context.video)
 
+    def redial(self) -> None:
+        self.link.redial()
+
     def disconnect(self) -> bool:
         return self.link.disconnect()
 

@@ -46,9 +46,32 @@ class Link:
             if self._current is not None and not self._current.closing:
                 return
             listener = self._current = _Listener(self, video)
+            listener.again = lambda: self.connect(address, metadata, video=video)
         listener.session = PublishSession(address, self._queue, listener, metadata=metadata)
         self._on_session(listener.session)
         listener.session.start()
+
+    def redial(self) -> None:
+        """Replace a session that has not reached the server yet by a new one; pusher's thread."""
+        listener = self._current
+        if listener is None or listener.closing or listener.session is None:
+            return
+        if listener.session.phase in ("new", "resolving", "connecting"):
+            listener.closing = True
+            listener.session.close()
+            listener.again()
+
+    def lose(self, error: NetworkError) -> None:
+        """Have the present session end as broken, which is then reported. Any thread."""
+        listener = self._current
+        if listener is not None and listener.session is not None:
+            listener.session.lose(error)
+
+    @property
+    def local_address(self) -> str | None:
+        """This machine's address at the present connection, None without one. Any thread."""
+        listener = self._current
+        return listener.session.local_address if listener is not None and listener.session is not None else None
 
     def disconnect(self) -> bool:
         """End the session; False when there was none. Its end is reported."""
@@ -103,6 +126,7 @@ class _Listener:
         self.video = video
         self.closing = False
         self.session: PublishSession | None = None
+        self.again: Callable[[], None] = lambda: None
 
     def on_connected(self, server: str) -> None:
         self._link.connected(self, server)

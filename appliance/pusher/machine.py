@@ -24,6 +24,7 @@ from appliance.pusher.states import (
     Happening,
     Hold,
     Input,
+    Redial,
     Reply,
     Resolve,
     SetTimer,
@@ -205,6 +206,23 @@ def _retry(context: Context, delay_s: float, attempt: int, at: Instant, actions:
 
 def reconnect(context: Context, happening: Happening, at: Instant) -> Step:
     return context, [Connect()]
+
+
+def redial(context: Context, happening: Happening, at: Instant) -> Step:
+    return context, [Redial()]
+
+
+def network_back_reconnecting(context: Context, happening: Happening, at: Instant) -> Step:
+    """The attempt that was waited for is made now; one on its way since before is begun afresh."""
+    return context, [Emit(codes.NETWORK_BACK), CancelTimer(Timer.RETRY), Redial(), Connect()]
+
+
+def network_back_failed(context: Context, happening: Happening, at: Instant) -> Step:
+    """An unattended box starts again at once."""
+    if not context.rules.autopush:
+        return context, []
+    context, actions = restart_unattended(context, happening, at)
+    return context, [Emit(codes.NETWORK_BACK), *actions]
 
 
 # -- the camera ----------------------------------------------------------------------------------------------

@@ -31,6 +31,7 @@ from appliance.pusher.states import (
     Hold,
     Input,
     MediaPlan,
+    Redial,
     Reply,
     Resolve,
     Rules,
@@ -75,6 +76,10 @@ class Effects(Protocol):
 
     def connect(self) -> None:
         """Open a session, unless one is alive; the outcome is reported."""
+        ...
+
+    def redial(self) -> None:
+        """Begin the attempt on its way afresh, unless it has reached the server; harmless without one."""
         ...
 
     def disconnect(self) -> bool:
@@ -291,6 +296,8 @@ class Pusher:
                     self._pending.setdefault(call.operation, []).append(call)
             case Connect():
                 self._effects.connect()
+            case Redial():
+                self._effects.redial()
             case Disconnect():
                 if not self._effects.disconnect():
                     self._inbox.put(Happening(Input.ENDED))

@@ -42,6 +42,7 @@ class Input(StrEnum):
     PUBLISHED = "published"
     LOST = "connection lost"
     ENDED = "connection ended"
+    NETWORK_BACK = "network back"
 
     RETRY_DUE = "retry due"
     STABLE = "push is stable"
@@ -195,6 +196,11 @@ class Connect:
 
 
 @dataclass(frozen=True, slots=True)
+class Redial:
+    """Begin an attempt afresh that has not reached the server yet: it began on another network."""
+
+
+@dataclass(frozen=True, slots=True)
 class Disconnect:
     """End the session: announce the end where the push was accepted, cancel everything else."""
 
@@ -217,4 +223,4 @@ class CancelTimer:
     timer: Timer
 
 
-Action = Emit | Reply | Resolve | Wait | Connect | Disconnect | TakeSnapshot | SetTimer | CancelTimer
+Action = Emit | Reply | Resolve | Wait | Connect | Redial | Disconnect | TakeSnapshot | SetTimer | CancelTimer

@@ -100,6 +100,7 @@ class PublishSession:
         self._uplink: Uplink | None = None
         self._waiter: Waiter | None = None
         self._closing = False
+        self._lost: NetworkError | None = None
         self._lock = threading.Lock()  # orders start() and close()
         self._stage = "new"
         self.worker = Worker("rtmp-session", self._run)
@@ -121,6 +122,14 @@ class PublishSession:
                 self._waiter.cancel()
             self._closing = True
 
+    def lose(self, error: NetworkError) -> None:
+        """End the session as broken: somebody knows what its own deadlines would find out later. Nothing is announced,
+        and ``on_ended(error)`` follows at once. Harmless when it is ending already."""
+        with self._lock:
+            if self._waiter is not None and not self._closing and self._lost is None:
+                self._lost = error
+                self._waiter.cancel()
+
     def join(self, timeout_s: float) -> bool:
         """Wait until the session's thread has ended; False if it has not within ``timeout_s`` seconds."""
         return self._stage == "new" or self.worker.stop(timeout_s)
@@ -130,6 +139,12 @@ class PublishSession:
         """``new``, ``resolving``, ``connecting``, ``handshake``, ``connect``, ``createStream``, ``publish``,
         ``publishing``, ``closing`` or ``ended``."""
         return self._stage or self._conversation.phase.value
+
+    @property
+    def local_address(self) -> str | None:
+        """This machine's address at the connection, None without one."""
+        uplink = self._uplink
+        return uplink.local_address if uplink is not None and self._stage != "ended" else None
 
     def statistics(self) -> LinkStatistics:
         """What is known about the link now."""
@@ -146,7 +161,7 @@ class PublishSession:
         try:
             self._push(self._waiter)
         except Cancelled:
-            pass
+            error = self._lost
         except NetworkError as failure:
             error = failure
         except Exception as bug:
@@ -180,7 +195,8 @@ class PublishSession:
             self._send(line)
         except Cancelled:
             self._stage = "closing"
-            line.farewell(deadlines.farewell_s)
+            if self._lost is None:
+                line.farewell(deadlines.farewell_s)
             raise
 
     def _on_connected(self) -> None:

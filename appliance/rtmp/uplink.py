@@ -60,6 +60,13 @@ def prepare(sock: socket.socket, *, no_progress_s: float) -> None:
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3)
 
 
+def _local_address(sock: socket.socket) -> str:
+    try:
+        return str(sock.getsockname()[0]).partition("%")[0]
+    except OSError:
+        return ""
+
+
 class Uplink:
     """A connected, non-blocking socket, plain or TLS, with what is still to be written to it.
 
@@ -68,6 +75,8 @@ class Uplink:
 
     def __init__(self, sock: socket.socket) -> None:
         self.sock = sock
+        self.local_address = _local_address(sock)
+        """This machine's side of the connection; empty when it has gone already."""
         self.unwritten = 0
         """Bytes added and not yet taken by the kernel."""
         self._pending: list[bytes | memoryview] = []
