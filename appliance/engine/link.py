@@ -28,13 +28,11 @@ class Link:
         events: EventBus,
         report: Callable[[Happening], None],
         *,
-        on_published: Callable[[], None],
         on_session: Callable[[PublishSession | None], None],
     ) -> None:
         self._queue = queue
         self._events = events
         self._report = report
-        self._on_published = on_published
         self._on_session = on_session
         self._lock = threading.Lock()
         self._current: _Listener | None = None
@@ -103,7 +101,6 @@ class Link:
         if not self.is_current(listener):
             return
         self._queue.open(video=listener.video)
-        self._on_published()
         self._events.emit(codes.PUSH_BEGIN, server=self.connected_to or "?")
         self._report(Happening(Input.PUBLISHED))
 

@@ -4,9 +4,9 @@ Producers never wait. Sound and picture come from different threads and are hand
 timestamps. A tag that is alone in the queue is held back, for at most :data:`HOLD_S`, while the other track may still
 deliver an earlier one.
 
-Drop rule: nothing while the oldest picture has waited for less than :data:`VIDEO_LIMIT_S`. Beyond that, inter frames go from the
-oldest up to the next keyframe, which is asked for at once when none is queued. Sound, parameter sets and keyframes
-stay.
+Drop rule: nothing while the oldest picture has waited for less than :data:`VIDEO_LIMIT_S`. Beyond that, inter frames
+go from the oldest up to the next keyframe, which is asked for at once when none is queued. Sound, parameter sets and
+keyframes stay.
 """
 
 from __future__ import annotations
@@ -54,18 +54,11 @@ class QueueDepth:
 
 
 class SendQueue:
-    """All methods may be called from any thread; none blocks.
+    """All methods may be called from any thread; none blocks."""
 
-    ``on_drop(frames)`` is called, in the producer's thread, after pictures were dropped: whoever owns the encoder
-    asks it for a keyframe.
-    """
-
-    def __init__(
-        self, *, on_drop: Callable[[int], None] | None = None, now: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
         self._lock = threading.Lock()
         self._now = now
-        self._on_drop = on_drop
         self._wake: Callable[[], None] | None = None
         self._open = False
         self._video = False
@@ -133,10 +126,14 @@ class SendQueue:
                 self._asleep_until = -math.inf  # once is enough until it has slept again
         if dropped:
             self.dropped_frames += dropped
-            if self._on_drop is not None:
-                self._on_drop(dropped)
         if rouse:
             self._call_wake()
+
+    @property
+    def awaits_keyframe(self) -> bool:
+        """Whether inter frames are of no use until a keyframe comes: a session has begun, or pictures were dropped. Whoever
+        owns the encoder asks it for one."""
+        return self._open and self._video and self._awaiting_keyframe
 
     def take(self, now_s: float) -> Tag | None:
         """The next tag in timestamp order, None while none may go out."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -23,6 +24,10 @@ log = logging.getLogger(__name__)
 FAILURES = 3
 FAILURES_WITHIN_S = 10.0
 """An encoder that fails so often in so short a time cannot be restarted (-1303)."""
+
+
+KEYFRAME_WAIT_S = 0.5
+"""A hardware encoder delivers a keyframe that it was asked for within some frames; only then it is asked again."""
 
 
 class EncoderReports(Protocol):
@@ -55,7 +60,7 @@ class VideoEncoding:
     """One push's video track: changes of encoder, size and source, on one timeline that never goes back.
 
     :meth:`begin`, :meth:`use`, :meth:`put` and :meth:`end` belong to the pipeline's thread; a hardware encoder delivers
-    in the driver's. :meth:`request_keyframe`, :meth:`set_bitrate` and :meth:`figures` may be called from any thread.
+    in the driver's. :meth:`set_bitrate` and :meth:`figures` may be called from any thread.
     """
 
     def __init__(self, queue: SendQueue, reports: EncoderReports, now: Callable[[], float] = time.monotonic) -> None:
@@ -72,7 +77,7 @@ class VideoEncoding:
         self._using: tuple[VideoSpec, bool, int] | None = None
         self._bitrate: int | None = None
         self._applied: int | None = None
-        self._keyframe = False
+        self._keyframe_asked_at = -math.inf
         self._failures: list[float] = []
         self._frames = RateMeter()
         self._bits = RateMeter()
@@ -134,22 +139,17 @@ class VideoEncoding:
 
     def put(self, frame: av.VideoFrame, time_s: float) -> None:
         """Encode one picture of the size in use. With a hardware encoder there is nothing to do but its controls."""
-        keyframe, self._keyframe = self._keyframe, False
+        keyframe = self._keyframe_wanted()
         self._control(keyframe)
         if self._software is None:
             return
         if round((time_s - self._epoch) * 1000) <= self._last_ms:
-            self._keyframe |= keyframe
             return  # captured before the last picture of the source before it
         try:
             for picture in self._software.encode(frame, time_s - self._epoch, keyframe=keyframe):
                 self._put_encoded(EncodedPicture(picture.data, time_s, picture.keyframe))
         except VideoEncodeError as error:
             self._restart(error)
-
-    def request_keyframe(self) -> None:
-        """The next picture will be a keyframe."""
-        self._keyframe = True
 
     def set_bitrate(self, kbps: int | None) -> None:
         """The bitrate from here on, None: as the spec says. Not for still pictures."""
@@ -170,6 +170,16 @@ class VideoEncoding:
 
     def _at_bitrate(self, spec: VideoSpec) -> VideoSpec:
         return spec if self._bitrate is None else replace(spec, bitrate_kbps=min(self._bitrate, spec.ceiling_kbps))
+
+    def _keyframe_wanted(self) -> bool:
+        """Whether the queue waits for a keyframe; a hardware encoder is asked once, and given time to deliver it."""
+        if not self._queue.awaits_keyframe:
+            self._keyframe_asked_at = -math.inf
+            return False
+        if self._hardware is not None and self._now() - self._keyframe_asked_at < KEYFRAME_WAIT_S:
+            return False
+        self._keyframe_asked_at = self._now()
+        return True
 
     def _control(self, keyframe: bool) -> None:
         bitrate = self._bitrate

@@ -21,7 +21,6 @@ from appliance.rtmp.session import PublishSession
 from appliance.settings import push_address
 from appliance.threads import calm_garbage_collector
 
-
 STEP_S = 0.02
 """Packets that are due within this are given at once: ffmpeg's own -re looks at its clock about so often."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import http.client
 import json
 import os
@@ -124,9 +125,15 @@ def test_what_is_no_socket_is_left_alone(fakes: Fakes, tmp_path: Path) -> None:
     assert path.read_text() == "mine"
 
 
-def test_a_path_too_long_is_said(fakes: Fakes, tmp_path: Path) -> None:
-    with pytest.raises(ListenError, match="too long"):
-        ControlServer(create_app(fakes.services), tmp_path / ("x" * 100) / "control.sock").start()
+def test_a_path_may_be_longer_than_a_socket_address(fakes: Fakes, tmp_path: Path) -> None:
+    path = tmp_path / ("x" * 100) / "control.sock"
+    server = ControlServer(create_app(fakes.services), path)
+    server.start()
+    try:
+        assert path.is_socket()
+    finally:
+        server.stop()
+    assert not path.exists()
 
 
 def test_the_network_is_not_local(web: WebServer, control: ControlServer, connect: Connect) -> None:
@@ -221,13 +228,18 @@ def test_nothing_is_left_behind(fakes: Fakes) -> None:
     def count() -> tuple[int, int]:
         return threading.active_count(), len(os.listdir("/proc/self/fd"))
 
+    def live(times: int) -> None:
+        for _ in range(times):
+            server = WebServer(create_app(fakes.services), "127.0.0.1", 0)
+            server.start()
+            assert get(server, "/healthz") == 200
+            server.stop()
+
+    live(1)  # what the first one loads stays
+    gc.collect()  # and what other tests left goes
     before = count()
-    for _ in range(5):
-        server = WebServer(create_app(fakes.services), "127.0.0.1", 0)
-        server.start()
-        assert get(server, "/healthz") == 200
-        server.stop()
-    assert eventually(lambda: count() <= before)
+    live(5)
+    assert eventually(lambda: all(now <= then for now, then in zip(count(), before, strict=True))), (count(), before)
 
 
 def test_streams_end_by_themselves(web: WebServer, token: str, connect: Connect) -> None:
