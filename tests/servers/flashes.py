@@ -52,14 +52,14 @@ def flashes_and_beeps(path: Path) -> tuple[list[float], list[float]]:
     white, quiet_since = False, -1.0
     with av.open(str(path)) as recording:
         for frame in recording.decode(*recording.streams.video[:1], *recording.streams.audio[:1]):
-            if frame.time is None:
+            if not isinstance(frame, av.VideoFrame | av.AudioFrame) or frame.time is None:
                 continue
             if isinstance(frame, av.VideoFrame):
                 luma = float(frame.reformat(format="gray").to_ndarray()[::8, ::8].mean())
                 if luma > 190 and not white:
                     flashes.append(frame.time)
                 white = luma > 190
-            elif isinstance(frame, av.AudioFrame):
+            else:
                 samples = np.abs(frame.to_ndarray().astype(np.float32)[0])
                 loud = np.flatnonzero(samples > 0.1)
                 if loud.size:
