@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
@@ -23,7 +24,7 @@ events {{ worker_connections 64; }}
 rtmp {{
     access_log off;
     server {{
-        listen 127.0.0.1:{port};
+        listen {host}:{port};
         {ipv6}
         application live {{
             live on;
@@ -49,10 +50,16 @@ def free_port() -> int:
 
 
 class Nginx:
-    """May be started, stopped, frozen and started again on the same port. ``directives`` go into the application."""
+    """May be started, stopped, frozen and started again on the same port. ``directives`` go into the application;
+    ``prefix`` is a command to run it under (``ip netns exec …``)."""
 
-    def __init__(self, folder: Path, *, directives: str = "", ipv6: bool = False) -> None:
+    def __init__(
+        self, folder: Path, *, directives: str = "", ipv6: bool = False, host: str = "127.0.0.1",
+        prefix: Sequence[str] = (),
+    ) -> None:  # fmt: skip
         self.folder = folder
+        self.host = host
+        self._prefix = prefix
         self.port = free_port()
         self.recordings = folder / "recordings"
         self.recordings.mkdir(parents=True)
@@ -61,6 +68,7 @@ class Nginx:
             _CONFIGURATION.format(
                 module=f"load_module {module};",
                 folder=folder,
+                host=host,
                 port=self.port,
                 directives=directives,
                 ipv6=f"listen [::1]:{self.port} ipv6only=on;" if ipv6 else "",
@@ -71,27 +79,31 @@ class Nginx:
     @property
     def url(self) -> str:
         """The address of the application; append ``/NAME``."""
-        return f"rtmp://127.0.0.1:{self.port}/live"
+        return f"rtmp://{self.host}:{self.port}/live"
 
     def start(self) -> Self:
         """Start and wait until it listens."""
         self._process = subprocess.Popen(
-            ["nginx", "-p", str(self.folder), "-c", str(self.folder / "nginx.conf")],
+            [*self._prefix, "nginx", "-p", str(self.folder), "-c", str(self.folder / "nginx.conf")],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
         until = time.monotonic() + 5
-        while time.monotonic() < until:
-            try:
-                socket.create_connection(("127.0.0.1", self.port), 0.2).close()
+        while time.monotonic() < until and self._process.poll() is None:
+            if self._listens(self._process.pid):
                 return self
-            except OSError:
-                if self._process.poll() is not None:
-                    break
-                time.sleep(0.02)
+            time.sleep(0.02)
         self.stop()
         raise RuntimeError(f"nginx does not listen: {self.log()[-2000:]}")
+
+    def _listens(self, pid: int) -> bool:
+        """Whether there is a listener on our port, seen from where nginx lives: another namespace perhaps."""
+        try:
+            lines = Path(f"/proc/{pid}/net/tcp").read_text().splitlines()
+        except OSError:
+            return False
+        return any(f":{self.port:04X} " in line and line.split()[3] == "0A" for line in lines)
 
     def freeze(self) -> None:
         """Stop it as a debugger does: the kernel goes on acknowledging, nginx does nothing."""
