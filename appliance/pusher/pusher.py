@@ -203,7 +203,7 @@ class Pusher:
             },
             **figures,
             "camera": {"position": context.position, **figures.get("camera", {})},
-            "errors": errors + list(figures.get("errors", [])),
+            "errors": list(dict.fromkeys(errors + list(figures.get("errors", [])))),
         }
 
     # -- the owner thread ----------------------------------------------------------------------------------
