@@ -84,7 +84,7 @@ def _emit_error(happening: Happening, **details: object) -> list[Action]:
 def start(context: Context, happening: Happening, at: Instant) -> Step:
     context = replace(
         context, state=State.CONNECTING, video=context.rules.enable_camera, connected=False, camera_missing=False,
-        attempt=0, name_in_use_since=None, error="",
+        attempt=0, name_in_use_since=None, error="", start_in_foreground=False,
         unattended_failures=context.unattended_failures if happening.by == "autopush" else 0,
     )  # fmt: skip
     actions: list[Action] = [CancelTimer(Timer.RETRY), Wait()]
@@ -128,6 +128,11 @@ def _resolve_pending(reason: str, code: int = 0) -> list[Action]:
         Resolve(Operation.START, False, f"the push ended before it began: {reason}", code),
         Resolve(Operation.SWITCH_CAMERA, False, f"the push ended: {reason}", code),
     ]
+
+
+def stop_idle(context: Context, happening: Happening, at: Instant) -> Step:
+    """Nothing to end; but a box that would begin again by itself does not any more."""
+    return replace(context, start_in_foreground=False), [Reply(True, note="nothing was being pushed")]
 
 
 def stop_failed(context: Context, happening: Happening, at: Instant) -> Step:
@@ -333,13 +338,19 @@ def release(context: Context, happening: Happening, at: Instant) -> Step:
     if not holds:
         actions += [CancelTimer(Timer.PAUSE), Emit(codes.RESUMED, {"by": happening.by})]
         state = State.PUSHING if state is State.PAUSED else state
-    return replace(context, state=state, holds=holds), actions
+    context = replace(context, state=state, holds=holds)
+    if not holds and context.start_in_foreground and state is State.IDLE:
+        # the background outlasted the limit of a pause, and this box is to push for ever
+        context, more = start(context, replace(happening, by="autopush"), at)
+        actions += [action for action in more if not isinstance(action, Wait)]
+    return context, actions
 
 
 def pause_expired(context: Context, happening: Happening, at: Instant) -> Step:
     limit = Emit(codes.PAUSE_LIMIT, {"limit_s": context.rules.pause_limit_s})
+    again = context.rules.autopush and Hold.BACKGROUND in context.holds
     context, actions = _end(context, "paused for too long")
-    return context, [limit, *actions]
+    return replace(context, start_in_foreground=again), [limit, *actions]
 
 
 # -- the rest ------------------------------------------------------------------------------------------------

@@ -105,6 +105,8 @@ class Context:
     """Reconnects since the push was last stable."""
     name_in_use_since: float | None = None
     unattended_failures: int = 0
+    start_in_foreground: bool = False
+    """The background ended an unattended push: it begins again when the background ends."""
     error: str = ""
     """Why the last push failed, for people."""
 

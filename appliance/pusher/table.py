@@ -32,6 +32,7 @@ from appliance.pusher.machine import (
     start_preview,
     stop,
     stop_failed,
+    stop_idle,
     stop_preview,
     switch,
     wait_for_end,
@@ -50,7 +51,7 @@ _not_pushing = refuse("nothing is being pushed; start first")
 TABLE: dict[tuple[State, Input], Cell] = {
     # IDLE
     (_S.IDLE, _N.START): start,
-    (_S.IDLE, _N.STOP): note("nothing was being pushed"),
+    (_S.IDLE, _N.STOP): stop_idle,
     (_S.IDLE, _N.PAUSE): _not_pushing,
     (_S.IDLE, _N.RESUME): _not_pushing,
     (_S.IDLE, _N.BACKGROUND): hold,

@@ -297,3 +297,19 @@ def test_jitter(attempt: int, chance: float, delay: float) -> None:
     base = retry.reconnect_delay_s(attempt)
     assert base is not None
     assert retry.jittered(base, chance) == pytest.approx(delay)
+
+
+def test_an_unattended_box_pushes_again_when_a_long_background_ends() -> None:
+    context, _ = drive(replace(PUSHING, rules=Rules(autopush=True)), Input.BACKGROUND, Input.PAUSE_EXPIRED, Input.ENDED)
+    assert context.state is State.IDLE
+    context, actions = drive(context, Input.FOREGROUND)
+    assert context.state is State.CONNECTING
+    assert plan(context).camera == "front"
+    # a commanded push is not begun again by itself, and neither is one that was stopped meanwhile
+    context, _ = drive(PUSHING, Input.BACKGROUND, Input.PAUSE_EXPIRED, Input.ENDED, Input.FOREGROUND)
+    assert context.state is State.IDLE
+    context, _ = drive(
+        replace(PUSHING, rules=Rules(autopush=True)),
+        Input.BACKGROUND, Input.PAUSE_EXPIRED, Input.ENDED, Input.STOP, Input.FOREGROUND,
+    )  # fmt: skip
+    assert context.state is State.IDLE
