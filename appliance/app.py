@@ -10,7 +10,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -43,6 +43,8 @@ from appliance.web.access import Access
 from appliance.web.app import create_app
 from appliance.web.server import ControlServer, WebServer
 from appliance.web.services import Services
+from appliance.webhook.callback import Callback
+from appliance.webhook.webhook import Webhook
 
 log = logging.getLogger(__name__)
 
@@ -97,11 +99,16 @@ class Appliance:
             self.events = EventBus()
             self.log = EventLog(state_dir / "events.sqlite", self.events)
             undo.callback(self.log.close)
+            undo.callback(self._end_callbacks)
+            self.webhook = Webhook(self.log, state_dir / "webhook.json", SystemClock())
+            self._callbacks: list[Callback] = []
             if self._directory.trouble:
                 self.events.emit(codes.STORAGE_FAILED, path=str(state_dir), reason=self._directory.trouble)
             self.settings = SettingsStore(state_dir / "settings.toml", overrides=overrides, events=self.events)
             self.settings.subscribe(lambda old, new, names: self._keep_log(new))
             self._keep_log(self.settings.current)
+            self.settings.subscribe(lambda old, new, names: self._follow_webhook(new))
+            self._follow_webhook(self.settings.current)
             self.board = make_board(board)
             undo.callback(self.board.close)
             settings = self.settings.current
@@ -134,9 +141,28 @@ class Appliance:
         """start, stop, pause, resume, switchCamera, snapshot and the rest, for Python."""
         return self.engine.pusher
 
+    def on_event(self, handler: Callable[[dict[str, Any]], None]) -> Callable[[], None]:
+        """``bindstatechange`` for Python: have ``handler(record)`` called for every event from now on; the answer ends it.
+
+        A record is a dict as ``GET /api/v1/events`` gives it (``code``, ``name``, ``severity``, ``text``, ``time``,
+        ``details``, …). Events come in order, one at a time, in a thread of the handler's own: it may take its time, and what
+        it raises is logged.
+        """
+        callback = Callback(self.log, handler)
+        self._callbacks.append(callback)
+
+        def end() -> None:
+            callback.end()
+            with suppress(ValueError):
+                self._callbacks.remove(callback)
+
+        return end
+
     def start(self) -> None:
         """Start everything. Raises ListenError when the page's address is taken."""
         with ExitStack() as undo:
+            self.webhook.start()
+            undo.callback(self.webhook.stop, 0.4)
             if self.web is not None:
                 self.web.start()
                 undo.callback(self.web.stop)
@@ -154,6 +180,7 @@ class Appliance:
             watched = [
                 *self.panel.workers(),
                 self.log.worker,
+                self.webhook.worker,
                 self._network.worker,
                 *(server.worker for server in servers),
             ]
@@ -175,6 +202,16 @@ class Appliance:
 
     def _keep_log(self, settings: Settings) -> None:
         self.log.limit, self.log.zone = settings.event_log_limit, ZoneInfo(settings.time_zone)
+
+    def _follow_webhook(self, settings: Settings) -> None:
+        self.webhook.follow(
+            settings.bindstatechange, secret=settings.bindstatechange_secret, device=settings.device_name
+        )  # fmt: skip
+
+    def _end_callbacks(self) -> None:
+        for callback in tuple(self._callbacks):
+            callback.end(0.3)
+
 
     def _toggle_torch(self) -> bool:
         self._torch = not self._torch
@@ -204,6 +241,7 @@ class Appliance:
             snapshots=self.snapshots,
             access=Access(state_dir / "secrets"),
             healthy=self.health.report,
+            webhook_status=self.webhook.status,
             simulated=self.board.simulated,
             **arrived,
         )

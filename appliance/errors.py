@@ -120,6 +120,12 @@ class NetworkError(LivePusherError, ConnectionError):
     """A push could not begin, or broke. The leaf says in which phase."""
 
 
+class ClockNotSynchronised(NetworkError):
+    """The push address has to be signed with the time, and the clock may be wrong."""
+
+    code = 20032
+
+
 class NameNotResolved(NetworkError):
     """The server's name has no address, or the resolver gave no answer in time."""
 

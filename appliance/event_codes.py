@@ -203,6 +203,18 @@ TORCH = _row(20028, "TORCH", _I, "Lamp {state}", "the lamp was switched")
 PAUSE_LIMIT = _row(
     20029, "PAUSE_LIMIT", _W, "Paused for longer than {limit_s} s: the push ends", "the limit of a pause ran out"
 )
+URL_EXPIRES_SOON = _row(
+    20030, "URL_EXPIRES_SOON", _W, "The push address expires in {minutes} min ({expires}): get a new one",
+    "the txTime of the push address is less than an hour away, and again at five minutes",
+)  # fmt: skip
+URL_EXPIRED = _row(
+    20031, "URL_EXPIRED", _W, "The push address has expired ({expires}): a connection will be refused; get a new one",
+    "the txTime of the push address has passed",
+)  # fmt: skip
+CLOCK_NOT_SYNCHRONISED = _row(
+    20032, "CLOCK_NOT_SYNCHRONISED", _W, "Not connected: {reason}",
+    "the push address cannot be signed while the clock may be wrong; retrying",
+)  # fmt: skip
 NETWORK_BACK = _row(
     20036, "NETWORK_BACK", _I, "The network is back: connecting at once",
     "an address or a route appeared while a push waited for its next attempt",

@@ -6,15 +6,18 @@ import logging
 import math
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, Protocol
 
 from appliance import __version__
 from appliance import event_codes as codes
+from appliance.clock import Clock, SystemClock
+from appliance.engine.address import PushAddresses
 from appliance.engine.figures import Figures
 from appliance.engine.link import Link
 from appliance.engine.plans import AUDIO_KBPS, picture_size, rules_of, sound_format, sound_plan, taken_over, video_plan
 from appliance.engine.reports import MediaReports
-from appliance.errors import LivePusherError, OperationRefused, SettingError
+from appliance.errors import ClockNotSynchronised, LivePusherError, NetworkError, OperationRefused, SettingError
 from appliance.events import EventBus
 from appliance.media.audio import AudioPipeline
 from appliance.media.camera_slot import CameraWish
@@ -59,6 +62,7 @@ class Engine:
         events: EventBus,
         snapshots: SnapshotFolder,
         *,
+        clock: Clock | None = None,
         on_crash: Callable[[str, BaseException], None] | None = None,
     ) -> None:
         self._store = store
@@ -79,16 +83,17 @@ class Engine:
             self, events, rules=rules_of(self._settings), position=self._settings.device_position, on_crash=on_crash
         )
         self.reports = MediaReports(events, self.pusher.report, lambda: self._settings.max_bitrate)
-        self.queue = SendQueue(on_drop=lambda frames: self.video.encoding.request_keyframe())
+        self.queue = SendQueue()
         self.video = VideoPipeline(
             self._open_camera, self.queue, self.reports, preview=self.preview,
             idle=VideoPlan(Shape(*self._size)), on_crash=on_crash,
         )  # fmt: skip
         self.audio = AudioPipeline(self._open_microphone, self.queue, self.reports, on_crash=on_crash)
         self.figures = Figures(self.video, self.audio, self.queue, on_crash=on_crash)
+        self.address = PushAddresses(lambda: self._settings, events, clock or SystemClock(), on_crash=on_crash)
         self.link = Link(
-            self.queue, events, self.pusher.report,
-            on_published=self.video.encoding.request_keyframe, on_session=self.figures.follow,
+            self.queue, events, self._link_reports,
+            on_session=self.figures.follow,
         )  # fmt: skip
         self._files = Hands("snapshots", lambda: None)
         store.subscribe(self._settings_changed)
@@ -100,6 +105,7 @@ class Engine:
         for part in (self.video, self.audio, self.pusher):
             part.start()
         self.figures.worker.start()
+        self.address.worker.start()
         if self._store.current.autopush:
             error = self.check_start()
             if error is None:
@@ -112,6 +118,7 @@ class Engine:
         self.pusher.perform(Operation.STOP, by="the service", timeout_s=1.0)
         self.pusher.close(0.5)
         self.figures.worker.request_stop()
+        self.address.worker.request_stop()
         self.video.worker.request_stop()
         self.audio.close(0.5)
         self.video.close(0.5)
@@ -120,7 +127,7 @@ class Engine:
     @property
     def workers(self) -> list[Worker]:
         """The threads whose progress the watchdog looks at."""
-        return [self.pusher.worker, self.video.worker, self.audio.worker, self.figures.worker]
+        return [self.pusher.worker, self.video.worker, self.audio.worker, self.figures.worker, self.address.worker]
 
     # -- effects: the pusher's thread ----------------------------------------------------------------------
 
@@ -167,8 +174,11 @@ class Engine:
         )  # fmt: skip
 
     def connect(self) -> None:
-        settings = self._settings
-        address = push_address.parse(settings.url, settings.stream_key)
+        try:
+            address = self.address.current()
+        except ClockNotSynchronised as error:
+            self.pusher.report(Happening(Input.LOST, error=error))
+            return
         self.link.connect(address, self._metadata, video=self.pusher.context.video)
 
     def redial(self) -> None:
@@ -238,6 +248,7 @@ class Engine:
         settings, context = self._settings, self.pusher.context
         return {
             "url": push_address.redact(settings.url, settings.stream_key),
+            **self.address.status(),
             "muted": self.muted,
             "zoom": self._zoom,
             "camera": {
@@ -262,6 +273,12 @@ class Engine:
         return self.link.statistics()
 
     # -- others' threads -----------------------------------------------------------------------------------
+
+    def _link_reports(self, happening: Happening) -> None:
+        error = happening.error
+        if isinstance(error, NetworkError):
+            happening = replace(happening, error=self.address.explained(error))
+        self.pusher.report(happening)
 
     def _open_camera(self, wish: CameraWish) -> Camera:
         return self._inputs.camera(self._settings, wish.position)

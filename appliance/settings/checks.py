@@ -8,8 +8,12 @@ from zoneinfo import ZoneInfo
 
 
 def webhook_url(value: str) -> None:
-    parts = urlsplit(value)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    try:
+        parts = urlsplit(value)
+        right = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # brackets without an address, a port that is none
+        right = False
+    if not right:
         raise ValueError("allowed: an http:// or https:// address")
 
 

@@ -143,7 +143,12 @@ class Settings:
     background_mute: bool = _setting(False, Bool(), "Send silence while paused or in the background")
     bindstatechange: str = _setting(
         "", Text(2048, also=webhook_url, words="an http:// or https:// address", pattern=_WEB),
-        "Address every event is posted to as JSON", available=False, secret=True,
+        "Address every event is posted to as JSON", secret=True,
+    )  # fmt: skip
+    bindstatechange_secret: str = _setting(
+        "", Text(256, words="a secret of your own"),
+        "Secret that signs what is posted: X-Live-Pusher-Signature is sha256= and the HMAC of timestamp, dot and body",
+        secret=True,
     )  # fmt: skip
     debug: bool = _setting(False, Bool(), "Log window with audio and video figures over the preview")
 
@@ -152,6 +157,15 @@ class Settings:
         "", Text(4096, also=check_key, words="a stream key without spaces", pattern=r"\S+"),
         "Stream key, where the server gives address and key apart", name="stream-key", applies=_START,
         group=Group.PUSH, secret=True,
+    )  # fmt: skip
+    push_key: str = _setting(
+        "", Text(256, words="a signing key without spaces", pattern=r"\S+"),
+        "Key that signs the push address (Tencent: txSecret, txTime): with it the box signs afresh at each connect, once "
+        "its clock is synchronised", name="push-key", applies=_START, group=Group.PUSH, secret=True,
+    )  # fmt: skip
+    push_key_validity: int = _setting(
+        86400, Integer(60, 31536000, "s"), "How long an address that is signed with push-key may be used",
+        name="push-key-validity", unit="s", applies=_START, group=Group.PUSH,
     )  # fmt: skip
     keyframe_interval: float = _setting(
         2.0, Number(0.5, 10, "s"), "Time from one keyframe to the next", name="video.keyframe-interval", unit="s",

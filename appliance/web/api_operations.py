@@ -64,6 +64,8 @@ def full_status(services: Services) -> dict[str, Any]:
     status["device"] = {"name": settings.device_name, "version": services.version, "board": services.board}
     status["time"] = time.time()
     status["debug"] = settings.debug
+    if services.webhook_status is not None:
+        status["webhook"] = dict(services.webhook_status())
     if services.arrived_status is not None:
         status["arrived"] = dict(services.arrived_status())
     return status

@@ -62,6 +62,9 @@ _STATUS = _object(
         "state": _ref("State"),
         "since": {**_NUMBER, "description": "Seconds since 1970"},
         "url": {**_TEXT, "description": "Redacted"},
+        "urlExpires": {
+            "type": ["string", "null"], "format": "date-time", "description": "txTime of the push address, if it has one"
+        },
         "camera": {"type": "object"},
         "muted": _BOOLEAN,
         "preview": _BOOLEAN,
@@ -72,9 +75,16 @@ _STATUS = _object(
         "device": _object({"name": _TEXT, "version": _TEXT, "board": _TEXT}),
         "time": {**_NUMBER, "description": "Seconds since 1970, by the box's clock"},
         "debug": {**_BOOLEAN, "description": "The setting of that name"},
+        "webhook": _object(
+            {
+                "state": {"enum": ["off", "ok", "failing"]},
+                "lastError": {"type": ["string", "null"]},
+                "behind": {**_INTEGER, "description": "Events that the receiver does not have yet"},
+            }
+        ),
         "arrived": {"type": "object", "description": "In the demonstration: what its receiver counts"},
     },
-    optional=("arrived",),
+    optional=("urlExpires", "webhook", "arrived"),
 )
 
 _EVENT = _object(

@@ -123,6 +123,8 @@ class Services:
     access: Access
     healthy: Callable[[], tuple[bool, Mapping[str, str]]]
     """Whether every worker makes progress, and the name and state of each."""
+    webhook_status: Callable[[], Mapping[str, Any]] | None = None
+    """How the events get to their receiver: ``state`` (off, ok, failing), ``lastError``, ``behind`` (events)."""
     simulated: Simulated | None = None
     arrived: LivePicture | None = None
     arrived_status: Callable[[], Mapping[str, Any]] | None = None

@@ -8,7 +8,7 @@ import re
 from .source import ROOT, calls, files, modules, tree
 
 SAID = {"print", "debug", "info", "warning", "error", "exception", "critical", "emit", "emit_error", "status"}
-SECRET = {"stream_key", "password", "tc_url", "bindstatechange", "session_secret"}
+SECRET = {"stream_key", "password", "tc_url", "bindstatechange", "bindstatechange_secret", "push_key", "session_secret"}
 SETTINGS = {"settings", "current", "new", "old"}
 REDACTED = {"redact", "redacted", "redact_text", "shown", "bool"}
 

@@ -21,11 +21,28 @@ export function showSummary(status) {
     rows.push(["Next try", attempt ? `${next} (attempt ${attempt})` : next]);
   }
   fillPairs(find("#status"), rows);
-  showTroubles((status.errors || []).map(inText));
+  showTroubles([...(status.errors || []).map(inText), ...expiry(status), ...webhook(status)]);
 }
 
 const whole = (value) => (typeof value === "number" ? String(Math.round(value)) : "–");
 const inText = (error) => (typeof error === "string" ? error : error.text || error.reason || JSON.stringify(error));
+
+const WARN_BEFORE_S = 3600;
+
+/** The push address runs out soon, or has. */
+function expiry(status) {
+  if (!status.urlExpires) return [];
+  const left = Date.parse(status.urlExpires) / 1000 - status.time;
+  if (left > WARN_BEFORE_S) return [];
+  const at = status.urlExpires.replace("T", " ");
+  if (left <= 0) return [`The push address has expired (${at}): get a new one`];
+  return [`The push address expires in ${Math.ceil(left / 60)} min (${at}): get a new one`];
+}
+
+function webhook(status) {
+  const { state, lastError, behind } = status.webhook || {};
+  return state === "failing" ? [`The webhook does not get through: ${lastError} (${behind} events wait)`] : [];
+}
 
 function lasting(seconds) {
   const s = Math.max(0, Math.floor(seconds || 0));
