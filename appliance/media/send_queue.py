@@ -154,10 +154,11 @@ class SendQueue:
         with self._lock:
             kind, due_s = self._next(now_s)
             if kind is None:
+                due_s = math.inf
+            if due_s > max(now_s, self._batch_at) and self._streaming(now_s):
                 # While frames come, the consumer looks by itself at every batch, so that no producer has to wake it.
-                if any(now_s - put_s < LIVE_S for _, put_s in self._newest.values()) and self._started:
-                    self._batch_at = max(self._batch_at, now_s + BATCH_S)
-                due_s = self._batch_at if self._batch_at > now_s else math.inf
+                self._batch_at = max(self._batch_at, now_s + BATCH_S)
+                due_s = min(due_s, self._batch_at)
             self._asleep_until = due_s
             return None if due_s == math.inf else max(0.0, due_s - now_s)
 
@@ -175,6 +176,9 @@ class SendQueue:
             )
 
     # -- under the lock ------------------------------------------------------------------------------------
+
+    def _streaming(self, now_s: float) -> bool:
+        return self._started and any(now_s - put_s < LIVE_S for _, put_s in self._newest.values())
 
     def _put_video(self, tag: Tag) -> int:
         if tag.header:
