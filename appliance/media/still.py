@@ -12,6 +12,10 @@ STILL_FPS = 4
 STILL_KBPS = 40
 """Bitrate of a still picture; SPEC 4 allows 50."""
 
+STILL_KEYFRAMES_S = 2.0
+"""Time between its keyframes, whatever the push's is: the bitrate leaves too little for more of them, and with fewer, those
+who join wait for the picture and each keyframe is a burst."""
+
 _TOP, _BOTTOM, _MARK = (38, 43, 51), (24, 27, 33), (150, 158, 170)
 
 

@@ -23,7 +23,7 @@ from appliance.media.hands import Hands
 from appliance.media.live_picture import LiveJpeg
 from appliance.media.send_queue import SendQueue
 from appliance.media.sources import Camera, CameraEncoder, Picture, VideoSpec
-from appliance.media.still import STILL_FPS, STILL_KBPS, as_frame, letterboxed, neutral
+from appliance.media.still import STILL_FPS, STILL_KBPS, STILL_KEYFRAMES_S, as_frame, letterboxed, neutral
 from appliance.media.video_encoding import EncoderReports, VideoEncoding
 from appliance.threads import Worker
 
@@ -88,7 +88,7 @@ class VideoPipeline:
         self._slot = CameraSlot(open_camera, reports, self._hands, now)
         self._formatter = Formatter(idle.shape)
         self._waiting_image: Image.Image | None = None
-        self._still: tuple[tuple[int, int], av.VideoFrame] | None = None
+        self._still: tuple[Image.Image | None, tuple[int, int], av.VideoFrame] | None = None
         self._still_due = 0.0
         self._showing_still = False
         self._preview_due = 0.0
@@ -114,7 +114,6 @@ class VideoPipeline:
     def set_waiting_image(self, image: Image.Image | None) -> None:
         """The picture for a shut camera; None: the neutral one."""
         self._waiting_image = image
-        self._still = None
         self._changed.set()
 
     @property
@@ -235,17 +234,20 @@ class VideoPipeline:
         self._still_due = max(now, self._still_due) + 1 / STILL_FPS if self._showing_still else now + 1 / STILL_FPS
         self._showing_still = True
         assert plan.spec is not None
-        spec = replace(plan.spec, fps=STILL_FPS, bitrate_kbps=STILL_KBPS, ceiling_kbps=STILL_KBPS)
+        spec = replace(
+            plan.spec, fps=STILL_FPS, bitrate_kbps=STILL_KBPS, ceiling_kbps=STILL_KBPS,
+            keyframe_interval_s=STILL_KEYFRAMES_S,
+        )  # fmt: skip
         frame = self._still_frame(spec.width, spec.height)
         self._deliver(plan, spec, frame, now, None, still=True)
         self._preview.offer(frame)
 
     def _still_frame(self, width: int, height: int) -> av.VideoFrame:
-        if self._still is None or self._still[0] != (width, height):
-            image = self._waiting_image
+        image = self._waiting_image
+        if self._still is None or self._still[0] is not image or self._still[1] != (width, height):
             picture = neutral(width, height) if image is None else letterboxed(image, width, height)
-            self._still = ((width, height), as_frame(picture))
-        return self._still[1]
+            self._still = (image, (width, height), as_frame(picture))
+        return self._still[2]
 
     def _deliver(
         self, plan: VideoPlan, spec: VideoSpec | None, frame: av.VideoFrame, time_s: float,

@@ -13,7 +13,7 @@ from typing import Protocol
 import av
 
 from appliance.errors import HardwareEncoderError, LivePusherError, UnsupportedResolution, VideoEncodeError
-from appliance.media.encoders import STILL_BUFFER_S, SoftwareEncoder
+from appliance.media.encoders import SoftwareEncoder, StillEncoder
 from appliance.media.flv import FlvVideoTrack
 from appliance.media.meters import RateMeter
 from appliance.media.send_queue import SendQueue
@@ -71,7 +71,7 @@ class VideoEncoding:
         self._track: FlvVideoTrack | None = None
         self._epoch = 0.0
         self._last_ms = -1
-        self._software: SoftwareEncoder | None = None
+        self._software: SoftwareEncoder | StillEncoder | None = None
         self._hardware: CameraEncoder | None = None
         self._hardware_failed = False
         self._using: tuple[VideoSpec, bool, int] | None = None
@@ -118,9 +118,7 @@ class VideoEncoding:
             except HardwareEncoderError as error:
                 self._hardware_lost(error)
         if self._hardware is None:
-            self._software = SoftwareEncoder(
-                spec if still else self._at_bitrate(spec), **({"buffer_s": STILL_BUFFER_S} if still else {})
-            )
+            self._software = StillEncoder(spec) if still else SoftwareEncoder(self._at_bitrate(spec))
         self._using = (spec, still, id(self._hardware) if self._hardware is not None else id(None))
         self._applied = None if still else self._bitrate
         if not still:
@@ -188,7 +186,7 @@ class VideoEncoding:
             if bitrate is not None and bitrate != self._applied and not still:
                 self._applied = bitrate
                 encoder = self._hardware or self._software
-                if encoder is not None:
+                if encoder is not None and not isinstance(encoder, StillEncoder):
                     encoder.set_bitrate(bitrate)
             if keyframe and self._hardware is not None:
                 self._hardware.force_keyframe()
