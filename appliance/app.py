@@ -29,6 +29,7 @@ from appliance.hardware.inputs import camera_for, microphone_for
 from appliance.hardware.panel import Panel
 from appliance.media.snapshots import SnapshotFolder
 from appliance.media.sources import Camera, Microphone
+from appliance.media.waiting_image import WaitingImages
 from appliance.pusher.operations import Operations
 from appliance.pusher.states import Context, Happening, Input, State
 from appliance.settings.declaration import Settings
@@ -116,6 +117,11 @@ class Appliance:
             self.engine = Engine(
                 self.settings, BoardInputs(self.board), self.events, self.snapshots, on_crash=on_crash
             )  # fmt: skip
+            self.waiting_image = WaitingImages(
+                state_dir, self.events, self.engine.video.set_waiting_image, on_crash=on_crash
+            )
+            self._follow_waiting_image(settings)
+            self.settings.subscribe(lambda old, new, names: self._follow_waiting_image(new))
             self.panel = Panel(settings, self.board.pin_factory, self.engine.pusher, self.events)
             self.board.attach_panel(self.panel)
             self._torch = False
@@ -169,6 +175,8 @@ class Appliance:
             self.control.start()
             undo.callback(self.control.stop)
             self.events.emit(codes.SERVICE_STARTED, version=__version__, board=self.board.name)
+            self.waiting_image.start()
+            undo.callback(self.waiting_image.close)
             self.engine.start()
             undo.callback(self.engine.close)
             self.panel.start()
@@ -212,6 +220,8 @@ class Appliance:
         for callback in tuple(self._callbacks):
             callback.end(0.3)
 
+    def _follow_waiting_image(self, settings: Settings) -> None:
+        self.waiting_image.want(settings.waiting_image, settings.waiting_image_hash)
 
     def _toggle_torch(self) -> bool:
         self._torch = not self._torch
@@ -239,6 +249,7 @@ class Appliance:
             log=self.log,
             preview=self.engine.preview,
             snapshots=self.snapshots,
+            waiting_image=self.waiting_image,
             access=Access(state_dir / "secrets"),
             healthy=self.health.report,
             webhook_status=self.webhook.status,

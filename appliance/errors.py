@@ -113,6 +113,10 @@ class WaitingImageError(LivePusherError, ValueError):
     code = 10004
 
 
+class WaitingImageUnreachable(WaitingImageError):
+    """The network or the server failed; a later try may do better."""
+
+
 # -- the network (SPEC 3, 30xx; deadlines in SPEC 5) --------------------------------------------------------
 
 

@@ -12,7 +12,6 @@ import socket
 import ssl
 import stat
 import threading
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from http import HTTPStatus
@@ -88,9 +87,7 @@ class Fetch:
             if response.status != HTTPStatus.OK:
                 raise _refused(url, response.status)
             return self._body(url, response)
-        except (OSError, http.client.HTTPException) as error:
-            if isinstance(error, WaitingImageError):
-                raise
+        except (OSError, http.client.HTTPException, UnicodeError) as error:
             raise WaitingImageUnreachable(f"{_where(url)}: {self._aborted or _cause(error)}") from None
         finally:
             connection.close()
@@ -182,8 +179,8 @@ def _where(url: SplitResult) -> str:
 
 def _target(url: SplitResult) -> str:
     """Path and query as a request names them: what is quoted stays, what has to be quoted is."""
-    path = quote(url.path or "/", safe="/%:@!$&'()*+,;=~[]")
-    return f"{path}?{quote(url.query, safe="/%:@!$&'()*+,;=~[]?")}" if url.query else path
+    path, query = (quote(part, safe="/%:@!$&'()*+,;=~[]?") for part in (url.path or "/", url.query))
+    return f"{path}?{query}" if query else path
 
 
 def _redirected(url: SplitResult, location: str) -> SplitResult:
@@ -218,6 +215,8 @@ def _cause(error: Exception) -> str:
             return "the connection broke off"
         case http.client.HTTPException():
             return "the answer is not HTTP"
+        case UnicodeError():
+            return "it is not a valid name"
         case OSError() if error.errno:
             return os.strerror(error.errno).lower()
     return type(error).__name__
@@ -236,5 +235,3 @@ def _file(path: str) -> bytes:
             return file.read(MOST_BYTES + 1)
     except OSError as error:
         raise WaitingImageError(f"{path} cannot be read: {(error.strerror or str(error)).lower()}") from None
-    except ValueError:  # a name that the system does not take; WaitingImageError is one too
-        raise

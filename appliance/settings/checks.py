@@ -17,6 +17,28 @@ def webhook_url(value: str) -> None:
         raise ValueError("allowed: an http:// or https:// address")
 
 
+PICTURE_SOURCES = "an http:// or https:// address, file:/PATH, or upload"
+
+
+def picture_source(value: str) -> None:
+    """Where a picture comes from. Whether there is one is seen when it is fetched."""
+    if value == "upload":
+        return
+    if value.startswith("file:"):
+        if not PurePath(value[5:]).is_absolute() or not PurePath(value[5:]).name:
+            raise ValueError("names no file; allowed: file:/PATH")
+        return
+    try:
+        parts = urlsplit(value)
+        right = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # whose text would repeat the address
+        right = False
+    if not right:
+        raise ValueError(f"allowed: {PICTURE_SOURCES}")
+    if parts.username is not None:
+        raise ValueError(f"the address holds a user name; allowed: {PICTURE_SOURCES}")
+
+
 def media_input(value: str) -> None:
     """``auto``, ``none``, a device's name, or ``file:PATH``. Whether the file plays is seen when it is opened."""
     if value == "file:" or (value.startswith("file:") and not PurePath(value[5:]).name):

@@ -11,7 +11,14 @@ from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from typing import Any, TypeVar
 
-from appliance.settings.checks import absolute_folder, media_input, time_zone, webhook_url
+from appliance.settings.checks import (
+    PICTURE_SOURCES,
+    absolute_folder,
+    media_input,
+    picture_source,
+    time_zone,
+    webhook_url,
+)
 from appliance.settings.kinds import Bool, Choice, Integer, Kind, Number, Text
 from appliance.settings.push_address import check_key, check_url
 
@@ -76,6 +83,7 @@ def _setting(
 _START = Applies.NEXT_START
 _RESTART = Applies.RESTART
 _WEB = r"[Hh][Tt][Tt][Pp][Ss]?://\S+"
+_PICTURE = rf"{_WEB}|file:/.*|upload"
 _PIN = Integer(0, 27, "BCM number; 0: not connected")
 _GESTURE = Choice(
     ("none", "start", "stop", "pause", "resume", "toggle-pause", "switchCamera", "snapshot", "toggle-mute",
@@ -133,12 +141,13 @@ class Settings:
         "low", Choice(("low", "high")), "low: 16 kHz mono, for voice; high: 48 kHz", applies=_START
     )
     waiting_image: str = _setting(
-        "", Text(2048, also=webhook_url, words="an http:// or https:// address", pattern=_WEB),
-        "Picture shown while paused or in the background", available=False,
+        "", Text(2048, also=picture_source, words=PICTURE_SOURCES, pattern=_PICTURE),
+        "Picture shown while paused or in the background: its address, file:/PATH, or upload for the one that was uploaded "
+        "to the box; JPEG, PNG, WebP, GIF or BMP",
     )  # fmt: skip
     waiting_image_hash: str = _setting(
-        "", Text(32, words="an md5 as 32 hexadecimal digits", pattern="[0-9A-Fa-f]{32}"), "md5 of the waiting image",
-        available=False,
+        "", Text(32, words="an md5 as 32 hexadecimal digits", pattern="[0-9A-Fa-f]{32}"),
+        "md5 of the waiting image; one that differs is not used",
     )  # fmt: skip
     background_mute: bool = _setting(False, Bool(), "Send silence while paused or in the background")
     bindstatechange: str = _setting(

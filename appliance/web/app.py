@@ -11,6 +11,7 @@ from appliance.web import (
     api_pictures,
     api_settings,
     api_simulated,
+    api_waiting_image,
     errors,
     metrics,
     openapi,
@@ -42,6 +43,7 @@ def create_app(services: Services) -> Flask:
     app.register_blueprint(api_settings.blueprint(services, gate))
     app.register_blueprint(api_events.blueprint(services, gate))
     app.register_blueprint(api_pictures.blueprint(services, gate))
+    app.register_blueprint(api_waiting_image.blueprint(services, gate))
     if services.simulated is not None:
         app.register_blueprint(api_simulated.blueprint(services.simulated))
     app.register_blueprint(metrics.blueprint(services))

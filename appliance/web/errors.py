@@ -136,7 +136,6 @@ def _told(error: errors.LivePusherError) -> Response:
 _WORDS = {
     404: "there is nothing of that name here",
     405: "the method is not allowed here",
-    413: "the body is too large; allowed: 64 KiB",
 }
 
 
@@ -151,6 +150,8 @@ def install(app: Flask) -> None:
     def http(error: HTTPException) -> Response:
         status = error.code or 500
         reason = _WORDS.get(status, (error.description or error.name).rstrip("."))
+        if status == 413:
+            reason = f"the body is too large; allowed: {(request.max_content_length or 0) // 1024} KiB"
         answer = error_answer(reason, status) if _wants_json() else _line(reason, status, None)
         if status == 405:
             answer.headers["Allow"] = ", ".join(sorted(getattr(error, "valid_methods", None) or ()))

@@ -10,7 +10,7 @@ from appliance.event_codes import Severity
 from appliance.pusher.operations import Operation
 from appliance.web.metrics import STATES
 from appliance.web.openapi_schemas import SCHEMAS, SIMULATED
-from appliance.web.requests import LONGEST_BODY, Query
+from appliance.web.requests import LONGEST_BODY, LONGEST_PICTURE, WAITING_IMAGE_PATH, Query
 from appliance.web.services import Services
 
 Schema = dict[str, Any]
@@ -136,6 +136,7 @@ def _paths(services: Services) -> dict[str, Schema]:
         f"{v1}/events.json": {"get": _download("The event log as JSON", "application/json", _ref("EventList"))},
         f"{v1}/snapshots": {"get": _get("The snapshots, newest first", _ref("Snapshots"))},
         f"{v1}/snapshots/{{name}}": {"get": _picture("One snapshot", _path_parameter("name"))},
+        WAITING_IMAGE_PATH: _waiting_image(),
         f"{v1}/openapi.json": {"get": _get("This document", {"type": "object"})},
         **_live("preview", "what the camera sees"),
     }
@@ -247,6 +248,27 @@ def _live(name: str, what: str) -> dict[str, Schema]:
     return {
         f"/api/v1/{name}.jpg": {"get": _picture(f"One picture of {what}")},
         f"/api/v1/{name}.mjpeg": {"get": _picture(f"A live picture of {what}", media="multipart/x-mixed-replace")},
+    }
+
+
+def _waiting_image() -> Schema:
+    form = {"type": "object", "properties": {"image": {"type": "string"}}, "required": ["image"]}
+    body = {
+        "required": True,
+        "description": f"JPEG, PNG, WebP, GIF or BMP, at most {LONGEST_PICTURE} bytes",
+        "content": {"image/*": {"schema": {}}, "multipart/form-data": {"schema": form}},
+    }
+    return {
+        "get": _picture("The waiting image in use; 404 says why there is none"),
+        "post": {
+            "summary": "Upload a waiting image, and use it",
+            "requestBody": body,
+            "responses": _responses(_ref("WaitingImageKept"), 400, 401, 403, 413, 422, 507),
+        },
+        "delete": {
+            "summary": "Remove the waiting image: the neutral picture takes its place",
+            "responses": _responses(_ref("Done"), 401, 403, 422, 507),
+        },
     }
 
 

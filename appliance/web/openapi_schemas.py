@@ -162,6 +162,14 @@ SCHEMAS: dict[str, Schema] = {
     "SnapshotTaken": _object(
         {"errMsg": _TEXT, "tempImagePath": _TEXT, "width": _INTEGER, "height": _INTEGER, "href": _TEXT}
     ),
+    "WaitingImageKept": _object(
+        {
+            "errMsg": _TEXT,
+            "width": {**_INTEGER, "description": "As kept: larger ones are brought down"},
+            "height": _INTEGER,
+            "md5": {**_TEXT, "description": "Of the bytes that were uploaded"},
+        }
+    ),
     "Status": _STATUS,
     "Net": _NET,
     "Event": _EVENT,

@@ -17,6 +17,12 @@ from appliance.web.errors import BadRequest, Invalid, UnsupportedMedia
 T = TypeVar("T")
 
 LONGEST_BODY = 64 * 1024
+
+WAITING_IMAGE_PATH = "/api/v1/waiting-image"
+LONGEST_PICTURE = 8 * 1024 * 1024
+LONGEST_PICTURE_BODY = LONGEST_PICTURE + LONGEST_BODY
+"""That path alone takes so much: a picture, and the form around it."""
+
 LARGEST_ID = 2**63 - 1
 
 

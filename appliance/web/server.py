@@ -14,6 +14,7 @@ The loop runs in one thread, requests in a fixed number of others. ``start`` and
 from __future__ import annotations
 
 import contextlib
+import copy
 import errno
 import json
 import logging
@@ -22,16 +23,19 @@ import socket
 import stat
 import threading
 import time
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from waitress import create_server, wasyncore
 from waitress.channel import HTTPChannel
+from waitress.parser import HTTPRequestParser
 from waitress.task import ErrorTask, WSGITask
 
 from appliance.errors import ListenError
 from appliance.threads import Worker
+from appliance.web.requests import LONGEST_PICTURE_BODY, WAITING_IMAGE_PATH
 from appliance.web.streams import ENVIRON_KEY, Slots
 
 if TYPE_CHECKING:
@@ -47,6 +51,9 @@ _OUTBUF_BYTES = 256 * 1024
 """What is kept for one slow client; waitress also gives memory of a long answer back in steps of this."""
 _BODY_BYTES = 1024 * 1024
 """Read before the application's own, smaller limit answers: it can only answer whom it has listened to."""
+_PICTURE_BYTES = LONGEST_PICTURE_BODY + 1024 * 1024
+_PICTURES = 3
+"""Bodies with a picture at a time: they are read before anybody knows who sends them, and take memory or disk."""
 _HEADER_BYTES = 32 * 1024
 _CONNECTIONS = 200
 _IDLE_S = 60
@@ -105,7 +112,23 @@ class _ErrorTask(ErrorTask):  # type: ignore[misc]
         self.write(body)
 
 
+class _Parser(HTTPRequestParser):  # type: ignore[misc]
+    """Takes a longer body where a picture may be uploaded."""
+
+    adj: Any
+
+    def parse_header(self, header_plus: bytes) -> None:
+        super().parse_header(header_plus)
+        if self.path == WAITING_IMAGE_PATH and self.command == "POST":
+            reading: weakref.WeakSet[_Parser] = self.adj.pictures
+            if len(reading) < _PICTURES:
+                reading.add(self)
+                self.adj = copy.copy(self.adj)
+                self.adj.max_request_body_size = _PICTURE_BYTES
+
+
 class _Channel(HTTPChannel):  # type: ignore[misc]
+    parser_class = _Parser
     task_class = _Task
     error_task_class = _ErrorTask
 
@@ -156,6 +179,7 @@ class _Server:
         )
         self._waitress.channel_class = _Channel
         self._waitress.ours = self
+        self._waitress.adj.pictures = weakref.WeakSet()
         self._waitress.adj.socket_options = [] if self.local else _SOCKET_OPTIONS
         self.worker.start()
 

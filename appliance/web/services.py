@@ -85,6 +85,28 @@ class Snapshots(Protocol):
         ...
 
 
+class WaitingImage(Protocol):
+    """The picture shown in a pause (:class:`appliance.media.waiting_image.WaitingImages`)."""
+
+    def upload(self, data: bytes) -> dict[str, object]:
+        """Keep an uploaded picture; ``width`` and ``height`` as kept, ``md5`` of ``data``. Used while ``waiting-image`` is
+        ``upload``. Raises WaitingImageError or StateDirectoryError."""
+        ...
+
+    def remove(self) -> None:
+        """Remove what is kept. Raises StateDirectoryError."""
+        ...
+
+    def jpeg(self) -> bytes | None:
+        """The picture in use, None for the neutral one."""
+        ...
+
+    @property
+    def reason(self) -> str:
+        """Why there is none although one is wanted; empty when all is well."""
+        ...
+
+
 class Simulated(Protocol):
     """The hands on the simulated board (SPEC 11). Each raises ValueError that says what is allowed."""
 
@@ -120,6 +142,7 @@ class Services:
     log: EventRecords
     preview: LivePicture
     snapshots: Snapshots
+    waiting_image: WaitingImage
     access: Access
     healthy: Callable[[], tuple[bool, Mapping[str, str]]]
     """Whether every worker makes progress, and the name and state of each."""

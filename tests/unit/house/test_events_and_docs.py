@@ -18,7 +18,6 @@ LATER = {
     "NET_BUSY",
     "NET_RECOVERED",
     "SWITCH_SWENC",  # the switch between encoders in flight
-    "WAITING_IMAGE_FAIL",  # the waiting image
     "UPDATED",  # the update
 }
 """Codes of the contract whose part has not been built yet. Whoever builds it takes them out."""

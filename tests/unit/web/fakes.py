@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import threading
 import time
@@ -13,7 +14,7 @@ from typing import Any
 from PIL import Image, ImageDraw
 
 from appliance import event_codes
-from appliance.errors import SettingError
+from appliance.errors import SettingError, WaitingImageError
 from appliance.events import Event, EventBus
 from appliance.pusher.operations import Answer, Failure, Operation
 from appliance.settings.declaration import DECLARED, Settings
@@ -249,6 +250,27 @@ class FakeSnapshots:
         return path if path.parent == self.folder and path.suffix == ".jpg" else None
 
 
+class FakeWaitingImage:
+    """Takes whatever begins like a JPEG."""
+
+    def __init__(self) -> None:
+        self.picture: bytes | None = None
+        self.reason = ""
+
+    def upload(self, data: bytes) -> dict[str, object]:
+        if not data.startswith(b"\xff\xd8"):
+            raise WaitingImageError("it is no picture of a known format")
+        self.picture = data
+        with Image.open(io.BytesIO(data)) as image:
+            return {"width": image.width, "height": image.height, "md5": hashlib.md5(data).hexdigest()}
+
+    def remove(self) -> None:
+        self.picture = None
+
+    def jpeg(self) -> bytes | None:
+        return self.picture
+
+
 class FakeHands:
     """The hands on the simulated board."""
 
@@ -296,13 +318,14 @@ class Fakes:
         self.preview: LivePicture | FakePicture = FakePicture("camera")
         self.arrived = FakePicture("arrived", colour="#274b72")
         self.snapshots = FakeSnapshots(folder / "snapshots")
+        self.waiting_image = FakeWaitingImage()
         self.hands = FakeHands()
         self.access = Access(folder / "secrets")
         self.healthy = True
         self.services = Services(
             version="1.2.3", board="simulated" if simulated else "pi", operations=self.operations,
             settings=self.settings, events=self.events, log=self.log, preview=self.preview, snapshots=self.snapshots,
-            access=self.access, healthy=lambda: (self.healthy, {"pusher": "ok" if self.healthy else "stalled"}),
+            waiting_image=self.waiting_image, access=self.access, healthy=lambda: (self.healthy, {"pusher": "ok" if self.healthy else "stalled"}),
             simulated=self.hands if simulated else None, arrived=self.arrived if simulated else None,
             arrived_status=self._arrived if simulated else None, welcome_token=welcome,
         )  # fmt: skip

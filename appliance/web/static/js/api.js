@@ -14,10 +14,13 @@ export class Refused extends Error {
 /** The box did not answer at all. */
 export class NoConnection extends Error {}
 
+/** `body` is sent as JSON, a file as it is. */
 export async function call(method, path, body, timeoutMs = 20000) {
   const request = { method, headers: {}, cache: "no-store", signal: AbortSignal.timeout(timeoutMs) };
   if (method !== "GET") request.headers["X-CSRF-Token"] = csrf;
-  if (body !== undefined) {
+  if (body instanceof Blob) {
+    request.body = body;
+  } else if (body !== undefined) {
     request.headers["Content-Type"] = "application/json";
     request.body = JSON.stringify(body);
   }

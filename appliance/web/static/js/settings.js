@@ -3,6 +3,7 @@
 import { call, inWords, NoConnection } from "./api.js";
 import { element, find, setText } from "./dom.js";
 import { makeField } from "./field.js";
+import { makeWaitingImage } from "./waiting-image.js";
 import "./status.js";
 
 // Server address and stream key stand together and first: nothing works without them.
@@ -15,10 +16,15 @@ const OPEN = ["target", "live-pusher"];
 
 const form = find("#settings");
 const fields = new Map();
+const waitingImage = makeWaitingImage(reread);
 let described = null;
 
 function draw(answer) {
+  const before = described;
   described = answer;
+  if (["waiting-image", "waiting-image-hash"].some((name) => before?.settings[name].value !== answer.settings[name].value)) {
+    waitingImage.look(answer.settings["waiting-image"].value);
+  }
   if (fields.size === 0) build();
   for (const [name, field] of fields) field.show(described.settings[name]);
   drawScenarios();
@@ -32,12 +38,19 @@ function build() {
     if (!groups.has(group)) groups.set(group, []);
     const field = makeField(name, setting, changed);
     fields.set(name, field);
+    if (name === "waiting-image") field.root.append(waitingImage.root);
     groups.get(group).push(field);
   }
   find("#groups").replaceChildren(...[...groups].map(([group, members]) =>
     element("details", { class: "card group", open: OPEN.includes(group) },
       element("summary", {}, element("h2", {}, TITLES[group] || group)),
       element("div", { class: "fields" }, ...members.map((field) => field.root)))));
+}
+
+async function reread() {
+  fields.get("waiting-image").forget();
+  fields.get("waiting-image-hash").forget();
+  draw(await call("GET", "/api/v1/settings"));
 }
 
 function drawScenarios() {
