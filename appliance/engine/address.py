@@ -21,13 +21,14 @@ from appliance.settings.declaration import Settings
 from appliance.settings.push_address import PushAddress
 from appliance.threads import Worker
 
-LOOK_S = 5.0
+LOOK_S = 2.0
 
 
 class PushAddresses:
     """The push address of the settings that ``settings`` gives. All methods may be called from any thread.
 
-    Its worker looks at the clock every few seconds and raises URL_EXPIRES_SOON and URL_EXPIRED, each once an address.
+    Its worker looks at the clock every few seconds: it raises URL_EXPIRES_SOON and URL_EXPIRED, each once for an address,
+    and calls ``on_clock`` when an address that could not be signed can be.
     """
 
     def __init__(
@@ -36,11 +37,15 @@ class PushAddresses:
         events: EventBus,
         clock: Clock,
         *,
+        on_clock: Callable[[], None],
         on_crash: Callable[[str, BaseException], None] | None = None,
     ) -> None:
         self._settings = settings
         self._events = events
         self._clock = clock
+        self._on_clock = on_clock
+        self._unsigned = False
+        """Whether an address was wanted that could not be signed."""
         self._warned: tuple[int, int] = (0, 0)
         """The txTime that was warned of last, and how many warnings there were; the worker's alone."""
         self.worker = Worker("push address", self._watch, on_crash=on_crash)
@@ -53,6 +58,7 @@ class PushAddresses:
         if not settings.push_key:
             return address
         if not self._clock.synchronised():
+            self._unsigned = True
             raise ClockNotSynchronised(
                 "the clock is not synchronised, so the push address cannot be signed; check network and time server"
             )
@@ -88,9 +94,14 @@ class PushAddresses:
         return {"urlExpires": None if until is None else self._told(until)}
 
     def look(self) -> None:
-        """Warn if it is time to; the worker does this by itself."""
+        """Warn if it is time to, and notice a clock that became right; the worker does this by itself."""
+        if not self._clock.synchronised():
+            return
+        if self._unsigned:
+            self._unsigned = False
+            self._on_clock()
         until = self.expires()
-        if until is None or not self._clock.synchronised():
+        if until is None:
             return
         remaining_s = until - self._clock.wall()
         due = signed_url.warnings_due(remaining_s)

@@ -90,7 +90,9 @@ class Engine:
         )  # fmt: skip
         self.audio = AudioPipeline(self._open_microphone, self.queue, self.reports, on_crash=on_crash)
         self.figures = Figures(self.video, self.audio, self.queue, on_crash=on_crash)
-        self.address = PushAddresses(lambda: self._settings, events, clock or SystemClock(), on_crash=on_crash)
+        self.address = PushAddresses(
+            lambda: self._settings, events, clock or SystemClock(), on_clock=self._sign_at_last, on_crash=on_crash
+        )  # fmt: skip
         self.link = Link(
             self.queue, events, self._link_reports,
             on_session=self.figures.follow,
@@ -273,6 +275,16 @@ class Engine:
         return self.link.statistics()
 
     # -- others' threads -----------------------------------------------------------------------------------
+
+    def _sign_at_last(self) -> None:
+        """The clock has become right: make the attempt that waits for it, now."""
+
+        def retry() -> None:
+            context = self.pusher.context
+            if context.state is State.RECONNECTING or (context.state is State.FAILED and context.rules.autopush):
+                self.pusher.report(Happening(Input.RETRY_DUE))
+
+        self.pusher.post(retry)
 
     def _link_reports(self, happening: Happening) -> None:
         error = happening.error

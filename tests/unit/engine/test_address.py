@@ -24,7 +24,11 @@ class Bench:
         self.raised: list[Event] = []
         bus = EventBus()
         bus.subscribe(self.raised.append)
-        self.addresses = PushAddresses(lambda: self.settings, bus, self)
+        self.calls = 0
+        self.addresses = PushAddresses(lambda: self.settings, bus, self, on_clock=self.called)
+
+    def called(self) -> None:
+        self.calls += 1
 
     def monotonic(self) -> float:
         return 0.0
@@ -68,7 +72,12 @@ def test_nothing_is_signed_by_a_wrong_clock(bench: Bench) -> None:
     bench.right = False
     with pytest.raises(ClockNotSynchronised, match="the clock is not synchronised"):
         bench.addresses.current()
+    bench.look(1000)
+    assert bench.calls == 0
     bench.right = True
+    bench.look(1000)
+    bench.look(1000)
+    assert bench.calls == 1, "whoever waits for the clock is told, once"
     assert bench.addresses.current().stream.startswith("test?txSecret=")
 
 
