@@ -136,10 +136,10 @@ class AudioPipeline:
             self._changed.clear()
             plan = self._plan
             self._reconcile(plan)
+            self._poll_microphone(plan)  # also without a push: one that was still opening when it ended is to be closed
             if plan.format is None:
                 self._changed.wait(IDLE_S)
                 continue
-            self._poll_microphone(plan)
             self._capture()
             self._encode(plan)
         self._shut()
@@ -153,7 +153,7 @@ class AudioPipeline:
         elif (plan.format, plan.epoch_s, plan.bitrate_kbps) != (done.format, done.epoch_s, done.bitrate_kbps):
             self._line = self._track = None
             self._restarts.clear()
-            self._encoder_retry_at = 0.0
+            self._encoder_retry_at = self._retry_at = 0.0
             self._told = False
             self._open_track(plan)
         if self._open_source is not None and (plan.source != self._open_source or plan.format != done.format):

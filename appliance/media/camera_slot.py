@@ -77,7 +77,6 @@ class CameraSlot:
         self._wish: CameraWish | None = None
         self._opening: tuple[CameraWish, Job[_Opened]] | None = None
         self._failed: CameraWish | None = None
-        self._error: LivePusherError | None = None
         self._retry_at = 0.0
         self._last_picture = 0.0
         self.camera: Camera | None = None
@@ -101,13 +100,14 @@ class CameraSlot:
             self.shut()
 
     def restate(self) -> None:
-        """Report again how the wished camera stands, for a push that begins now: nothing while it is opening."""
+        """A push begins now: report how the wished camera stands, and try a missing one at once, for it may have come since
+        it was last looked for."""
         if self._wish is None:
             return
         if self.camera is not None and self._open_wish == self._wish:
             self._reports.camera_ready(self._wish.position, self.camera.name, False)
-        elif self.missing and self._error is not None:
-            self._reports.camera_failed(self._wish.position, self._error)
+        else:
+            self._failed, self._retry_at = None, 0.0
 
     def shut(self) -> None:
         """Release the camera in use."""
@@ -183,7 +183,7 @@ class CameraSlot:
         if self._failed is None:
             if not isinstance(error, CameraError | UnsupportedResolution):
                 error = CameraError(f"the driver failed: {type(error).__name__}: {error}")
-            self._failed, self._error = wish, error
+            self._failed = wish
             self._reports.camera_failed(wish.position, error)
 
     def _lose(self, error: LivePusherError) -> None:
@@ -192,5 +192,5 @@ class CameraSlot:
         self.shut()
         self._retry_at = self._now() + 1.0
         if lost is not None and lost == self._wish:
-            self._failed, self._error = lost, error
+            self._failed = lost
         self._reports.camera_lost(position, name, error)

@@ -198,6 +198,7 @@ class ApplianceProcess:
     def wait_state(self, *states: str, timeout_s: float = 10) -> str:
         """Wait until it is in one of those states."""
         state = self._until(lambda: self.state, lambda state: state in states, timeout_s)
+        assert isinstance(state, str)
         assert state in states, f"{state} instead of {states} after {timeout_s:g} s; events: {self.codes()}"
         return state
 

@@ -1,7 +1,7 @@
 """The devices on the simulated board, and everything that can go wrong with them.
 
-A device can be unplugged, frozen (it opens, and delivers nothing) and busy (somebody else holds it), while it runs or
-before. As on real hardware, only one opener has it at a time, and one that was unplugged stays gone for whoever had it
+A device can be unplugged, frozen (it opens, and delivers nothing), busy (somebody else holds it) and limited (it has none
+of the sizes or sample rates that are asked of it), while it runs or before. As on real hardware, only one opener has it at a time, and one that was unplugged stays gone for whoever had it
 open, until it is opened again.
 """
 
@@ -24,16 +24,25 @@ class SimulatedDevice:
         self._plugged = True
         self._frozen = False
         self._busy = False
+        self._limited = False
         self._opener: object | None = None
 
     # -- the hands -----------------------------------------------------------------------------------------
 
-    def set(self, *, plugged: bool | None = None, frozen: bool | None = None, busy: bool | None = None) -> None:
+    def set(
+        self,
+        *,
+        plugged: bool | None = None,
+        frozen: bool | None = None,
+        busy: bool | None = None,
+        limited: bool | None = None,
+    ) -> None:
         """Change what is given; whoever waits for the device learns it at once."""
         with self._changed:
             self._plugged = self._plugged if plugged is None else plugged
             self._frozen = self._frozen if frozen is None else frozen
             self._busy = self._busy if busy is None else busy
+            self._limited = self._limited if limited is None else limited
             if not self._plugged:
                 self._opener = None
             self._changed.notify_all()
@@ -49,6 +58,10 @@ class SimulatedDevice:
     @property
     def busy(self) -> bool:
         return self._busy
+
+    @property
+    def limited(self) -> bool:
+        return self._limited
 
     @property
     def open(self) -> bool:

@@ -37,7 +37,8 @@ class SimulatedCamera:
 
     def open(self, wanted: PictureFormat) -> PictureFormat:
         width, height = wanted.width - wanted.width % 2, wanted.height - wanted.height % 2
-        if min(width, height) < SMALLEST or max(width, height) > LARGEST or wanted.fps < 1:
+        fits = min(width, height) >= SMALLEST and max(width, height) <= LARGEST and wanted.fps >= 1
+        if self._device.limited or not fits:
             raise UnsupportedResolution(
                 f"{self.name} has no {wanted.width}x{wanted.height} at {wanted.fps}/s; allowed: {SMALLEST} to {LARGEST} "
                 "pixels a side, from 1/s",

@@ -115,6 +115,10 @@ class SimulatedHands:
         """The other program gives it back."""
         self._device(device).set(busy=False)
 
+    def limit(self, device: str, limited: bool) -> None:
+        """It turns out to have none of the sizes or sample rates that are asked of it, or has them again."""
+        self._device(device).set(limited=limited)
+
     def skew(self, ppm: float) -> None:
         """Have the microphone's clock run ``ppm`` millionths fast (negative: slow)."""
         self._skew.ppm = checked_ppm(ppm)

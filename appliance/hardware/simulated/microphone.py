@@ -8,7 +8,7 @@ import time
 import numpy as np
 import numpy.typing as npt
 
-from appliance.errors import MicrophoneError
+from appliance.errors import MicrophoneError, UnsupportedSampleRate
 from appliance.hardware.simulated.bench import SimulatedDevice
 from appliance.media.sources import Sound, SoundFormat
 
@@ -51,6 +51,8 @@ class SimulatedMicrophone:
         self._count = 0
 
     def open(self, wanted: SoundFormat) -> SoundFormat:
+        if self._device.limited:
+            raise UnsupportedSampleRate(f"{self.name} has no {wanted.rate} Hz, nor anything to make it of")
         self._device.claim(self)
         rate = min(RATES, key=lambda r: abs(r - wanted.rate))
         self._format = SoundFormat(rate, min(2, max(1, wanted.channels)))

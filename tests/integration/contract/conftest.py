@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -38,5 +39,9 @@ def shared(folder: Path) -> Iterator[ApplianceProcess]:
 def appliance(shared: ApplianceProcess) -> ApplianceProcess:
     """It, idle, with the events counted from here on."""
     shared.do("stop")
+    until = time.monotonic() + 3
+    while shared.get("simulated")["open"]:  # privacy: whoever stops has the devices closed
+        assert time.monotonic() < until, shared.get("simulated")
+        time.sleep(0.02)
     shared.mark()
     return shared
