@@ -158,8 +158,11 @@ class Engine:
         media, current = self._media, self._store.current
         # a running push keeps what applies at the next start; what needs a restart stays as it was when the service began
         when = (Applies.NOW,) if media.encode else (Applies.NOW, Applies.NEXT_START)
+        was = self._settings
         settings = self._settings = taken_over(self._settings, current, *when)
         self._store.set_applied(settings)
+        if media.encode and media.video and was.max_bitrate != settings.max_bitrate and self.video.encoding.begun:
+            self._events.emit(codes.CHANGE_BITRATE, kbps=settings.max_bitrate, was_kbps=was.max_bitrate)
         hardware = self._inputs.hardware_encoder
         if not media.encode or not self.pusher.context.connected and not self.video.encoding.begun:
             self._size = picture_size(settings, hardware=hardware)

@@ -84,6 +84,9 @@ class MediaReports:
     def hardware_encoder_failed(self, error: HardwareEncoderError) -> None:
         self._events.emit_error(error)
 
+    def encoder_switched(self, was: str, now: str) -> None:
+        self._events.emit(codes.SWITCH_SWENC, was=was, now=now)
+
     def encoder_failed(self, error: LivePusherError) -> None:
         self._report(Happening(Input.ENCODER_FAILED, error=error))
 

@@ -15,6 +15,7 @@ import av
 from appliance.errors import HardwareEncoderError, LivePusherError, UnsupportedResolution, VideoEncodeError
 from appliance.media.encoders import SoftwareEncoder, StillEncoder
 from appliance.media.flv import FlvVideoTrack
+from appliance.media.keeping_up import KeepingUp
 from appliance.media.meters import RateMeter
 from appliance.media.send_queue import SendQueue
 from appliance.media.sources import CameraEncoder, EncodedPicture, VideoSpec
@@ -37,6 +38,10 @@ class EncoderReports(Protocol):
 
     def hardware_encoder_failed(self, error: HardwareEncoderError) -> None:
         """The software encoder goes on."""
+        ...
+
+    def encoder_switched(self, was: str, now: str) -> None:
+        """The encoder could not keep up, and the other kind goes on."""
         ...
 
     def encoder_failed(self, error: LivePusherError) -> None:
@@ -78,6 +83,7 @@ class VideoEncoding:
         self._bitrate: int | None = None
         self._applied: int | None = None
         self._keyframe_asked_at = -math.inf
+        self._keeping_up = KeepingUp()
         self._failures: list[float] = []
         self._frames = RateMeter()
         self._bits = RateMeter()
@@ -113,7 +119,8 @@ class VideoEncoding:
         self._drop_encoder()
         if hardware is not None:
             try:
-                hardware.start(self._at_bitrate(spec), self._put_encoded)
+                self._keeping_up = KeepingUp()
+                hardware.start(self._at_bitrate(spec), self._put_from_hardware)
                 self._hardware = hardware
             except HardwareEncoderError as error:
                 self._hardware_lost(error)
@@ -140,6 +147,7 @@ class VideoEncoding:
         keyframe = self._keyframe_wanted()
         self._control(keyframe)
         if self._software is None:
+            self._watch_hardware()
             return
         if round((time_s - self._epoch) * 1000) <= self._last_ms:
             return  # captured before the last picture of the source before it
@@ -193,6 +201,20 @@ class VideoEncoding:
         except HardwareEncoderError as error:
             self._hardware_lost(error)
             self._using = None
+
+    def _watch_hardware(self) -> None:
+        """A hardware encoder that gives too few pictures of those the camera has gives way to the software (1107)."""
+        now = self._now()
+        self._keeping_up.offered(now)
+        hardware = self._hardware
+        if hardware is not None and self._keeping_up.behind(now):
+            self._drop_encoder()
+            self._hardware_failed = True
+            self._reports.encoder_switched(hardware.name, SoftwareEncoder.name)
+
+    def _put_from_hardware(self, picture: EncodedPicture) -> None:
+        self._keeping_up.delivered(self._now())
+        self._put_encoded(picture)
 
     def _put_encoded(self, picture: EncodedPicture) -> None:
         with self._lock:

@@ -14,10 +14,8 @@ from appliance.settings.declaration import DECLARED
 from .source import PACKAGE, calls, modules, tree
 
 LATER = {
-    "CHANGE_BITRATE",  # the adaptive bitrate
     "NET_BUSY",
     "NET_RECOVERED",
-    "SWITCH_SWENC",  # the switch between encoders in flight
     "UPDATED",  # the update
 }
 """Codes of the contract whose part has not been built yet. Whoever builds it takes them out."""

@@ -302,7 +302,7 @@ def test_jitter(attempt: int, chance: float, delay: float) -> None:
 def test_an_unattended_box_pushes_again_when_a_long_background_ends() -> None:
     context, _ = drive(replace(PUSHING, rules=Rules(autopush=True)), Input.BACKGROUND, Input.PAUSE_EXPIRED, Input.ENDED)
     assert context.state is State.IDLE
-    context, actions = drive(context, Input.FOREGROUND)
+    context, _ = drive(context, Input.FOREGROUND)
     assert context.state is State.CONNECTING
     assert plan(context).camera == "front"
     # a commanded push is not begun again by itself, and neither is one that was stopped meanwhile
