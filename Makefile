@@ -1,4 +1,4 @@
-# make run | setup | test | check | bench | docs | clean; 'make help' says more.
+# make run | setup | test | check | bench | soak | docs | clean; 'make help' says more.
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
@@ -11,8 +11,9 @@ SETUP := .make/setup .make/lib.sh pyproject.toml appliance/__init__.py
 
 # Passed on: make run ARGS='--listen 0.0.0.0:8080 --set camera.front=file:clip.mp4'
 ARGS ?=
+MINUTES ?= 10
 
-.PHONY: help run setup dev test check lint types unit bench docs clean
+.PHONY: help run setup dev test check lint types unit bench soak docs clean
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-7s %s\n", $$1, $$2}' Makefile
@@ -51,6 +52,9 @@ unit: dev
 
 bench: dev ## measure cost, memory and the time to the first picture
 	$(BIN)/python -m tests.bench $(ARGS)
+
+soak: dev ## random operations and faults against the running product: MINUTES=10
+	$(BIN)/python -m tests.soak --minutes $(MINUTES) $(ARGS)
 
 docs: dev ## write the documents that are made from the code
 	$(BIN)/python -m appliance.docs
