@@ -67,9 +67,7 @@ def log_problems(log: str, secrets: list[str]) -> list[str]:
     """Illegal changes of state, tracebacks and secrets in the log."""
     found = []
     changes = _CHANGE.findall(log)
-    for change in changes:
-        if change not in LEGAL:
-            found.append(f"illegal change of state {change[0]} -> {change[1]}")
+    found += [f"illegal change of state {old} -> {new}" for old, new in changes if (old, new) not in LEGAL]
     for before, after in itertools.pairwise(changes):
         if before[1] != after[0]:
             found.append(f"state jumped from {before[1]} to {after[0]}")
