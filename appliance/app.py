@@ -39,7 +39,7 @@ from appliance.system.box import BoxWatch
 from appliance.system.health import Health
 from appliance.system.instance import StateDirectory
 from appliance.system.network_watch import NetworkWatch
-from appliance.threads import calm_garbage_collector
+from appliance.threads import Collector
 from appliance.web.access import Access
 from appliance.web.app import create_app
 from appliance.web.server import ControlServer, WebServer
@@ -127,6 +127,7 @@ class Appliance:
             self._torch = False
             self.engine.toggle_torch = self._toggle_torch if settings.torch_pin else None
             self.health = Health(self.engine.workers, events=self.events)
+            self._collector = Collector(on_crash=on_crash)
             self._box = BoxWatch(self.events, SystemClock(), state_dir)
             link, report = self.engine.link, self.engine.pusher.report
             self._network = NetworkWatch(
@@ -175,6 +176,8 @@ class Appliance:
             self.control.start()
             undo.callback(self.control.stop)
             self.events.emit(codes.SERVICE_STARTED, version=__version__, board=self.board.name)
+            for lack in self.board.missing():
+                self.events.emit(codes.HARDWARE_MISSING, reason=lack.reason)
             self.waiting_image.start()
             undo.callback(self.waiting_image.close)
             self.engine.start()
@@ -190,6 +193,7 @@ class Appliance:
                 self.log.worker,
                 self.webhook.worker,
                 self._network.worker,
+                self._collector.worker,
                 *(server.worker for server in servers),
             ]
             for worker in watched:
@@ -199,7 +203,8 @@ class Appliance:
             self.health.start()
             undo.callback(self.health.stop, 0.2)
             self._undo.callback(undo.pop_all().close)
-        calm_garbage_collector()
+        self._collector.start()
+        self._undo.callback(self._collector.stop)
         notify.ready()
 
     def stop(self, reason: str) -> None:

@@ -219,6 +219,10 @@ NETWORK_BACK = _row(
     20036, "NETWORK_BACK", _I, "The network is back: connecting at once",
     "an address or a route appeared while a push waited for its next attempt",
 )  # fmt: skip
+HARDWARE_MISSING = _row(
+    20037, "HARDWARE_MISSING", _W, "The board lacks something: {reason}",
+    "a library that the board's devices need is not installed; the service runs without",
+)  # fmt: skip
 
 TABLE: dict[int, EventCode] = {row.code: row for row in _ROWS}
 """Every code, in the order above."""

@@ -17,14 +17,39 @@ log = logging.getLogger(__name__)
 
 
 def calm_garbage_collector() -> None:
-    """Keep the collector of reference cycles from going through everything that was loaded, many times a second.
+    """Keep the collector of reference cycles from going through everything that was loaded, whenever frames are busy.
 
-    Frames and packets are freed by their reference counts; what the service makes of cycles is little. Called once, when
-    everything is imported and set up.
+    Frames and packets are freed by their reference counts. What the service makes of cycles (PyAV's containers and filter
+    graphs are some, and hold native memory) is collected by :class:`Collector`. Called once, when everything is imported
+    and set up.
     """
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)
+
+
+COLLECT_S = 20.0
+
+
+class Collector:
+    """Collects reference cycles every :data:`COLLECT_S` seconds: a few milliseconds each time, since what was loaded at
+    the start is left out."""
+
+    def __init__(self, *, on_crash: Callable[[str, BaseException], None] | None = None) -> None:
+        self.worker = Worker("collector", self._run, on_crash=on_crash, stall_s=3 * COLLECT_S)
+
+    def start(self) -> None:
+        """From now on the interpreter's own collector is calm."""
+        calm_garbage_collector()
+        self.worker.start()
+
+    def stop(self, timeout_s: float = 0.2) -> None:
+        self.worker.stop(timeout_s)
+
+    def _run(self, worker: Worker) -> None:
+        while not worker.wait(COLLECT_S):
+            worker.beat()
+            gc.collect()
 
 
 class Worker:

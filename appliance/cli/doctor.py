@@ -40,15 +40,14 @@ def doctor(arguments: argparse.Namespace) -> int:
 
 def cameras(arguments: argparse.Namespace) -> int:
     """The cameras of a board, one a line; exit status 1 when there is none."""
-    try:
-        board = make_board(arguments.board)
-    except HardwareMissing as error:
-        print(f"no camera: {error.reason}", file=sys.stderr)
-        return 1
+    board = make_board(arguments.board)
     try:
         found = board.cameras()
+        lacks = board.missing()
     finally:
         board.close()
+    for lack in lacks:
+        print(lack.reason, file=sys.stderr)
     for name in found:
         print(name)
     if not found:
@@ -113,13 +112,11 @@ def _check_service(arguments: argparse.Namespace) -> Result:
 
 
 def _check_board(name: str, settings: Settings) -> Iterable[Result]:
+    board = make_board(name)
     try:
-        board = make_board(name)
-    except HardwareMissing as error:
-        what, _, advice = error.reason.partition("; to install it: ")
-        yield Result("board", Grade.FAIL, what, advice or "install what is missing, or use: --board simulated")
-        return
-    try:
+        for lack in board.missing():
+            what, _, advice = lack.reason.partition("; to install it: ")
+            yield Result("board", Grade.FAIL, what, advice)
         yield from _check_cameras(board, settings)
         yield _check_encoder(board)
         yield _check_microphone(board, settings)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
+from appliance.errors import HardwareMissing
 from appliance.media.sources import Camera, Microphone
 
 if TYPE_CHECKING:
@@ -46,6 +47,10 @@ class Board(Protocol):
         MicrophoneError when there is none."""
         ...
 
+    def missing(self) -> list[HardwareMissing]:
+        """The libraries that the board's cameras and microphones need and that are not there, each with what to do."""
+        ...
+
     def cameras(self) -> list[str]:
         """The stable names of the cameras found now."""
         ...
@@ -68,8 +73,8 @@ class Board(Protocol):
 
 
 def make_board(name: str) -> Board:
-    """The board called ``name``. Raises HardwareMissing, which says what to install, where a board's libraries are
-    absent, and ValueError for a name that is none."""
+    """The board called ``name``. It can be made where its libraries are absent, and then says what is missing
+    (:meth:`Board.missing`). Raises ValueError for a name that is none."""
     if name == "simulated":
         from appliance.hardware.simulated.board import SimulatedBoard
 

@@ -151,7 +151,8 @@ def install(app: Flask) -> None:
         status = error.code or 500
         reason = _WORDS.get(status, (error.description or error.name).rstrip("."))
         if status == 413:
-            reason = f"the body is too large; allowed: {(request.max_content_length or 0) // 1024} KiB"
+            kib = (request.max_content_length or 0) // 1024
+            reason = f"the body is too large; allowed: {f'{kib // 1024} MiB' if kib >= 1024 else f'{kib} KiB'}"
         answer = error_answer(reason, status) if _wants_json() else _line(reason, status, None)
         if status == 405:
             answer.headers["Allow"] = ", ".join(sorted(getattr(error, "valid_methods", None) or ()))

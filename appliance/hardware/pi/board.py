@@ -19,17 +19,25 @@ _LOCATIONS = {0: "front", 1: "back"}
 
 
 class PiBoard:
-    """See :class:`appliance.hardware.board.Board`. Raises HardwareMissing where picamera2 is not installed; a sound
-    library or a GPIO chip that is missing shows when it is asked for."""
+    """See :class:`appliance.hardware.board.Board`. Made without a look at the hardware: what is missing shows when it is
+    asked for, and :meth:`missing` says it beforehand."""
 
     name = "pi"
     simulated = None
 
     def __init__(self) -> None:
-        self._picamera2 = load("picamera2").Picamera2
         self.hardware_encoder = hardware_encoder_present()
         self._lock = threading.Lock()
         self._factory: Any = None
+
+    def missing(self) -> list[HardwareMissing]:
+        found = []
+        for library in ("picamera2", "alsaaudio"):
+            try:
+                load(library)
+            except HardwareMissing as error:
+                found.append(error)
+        return found
 
     # -- cameras ---------------------------------------------------------------------------------------------
 
@@ -59,7 +67,11 @@ class PiBoard:
 
     def _found(self) -> list[dict[str, Any]]:
         try:
-            return list(self._picamera2.global_camera_info())
+            picamera2 = load("picamera2").Picamera2
+        except HardwareMissing as error:
+            raise CameraError(error.reason, error.details) from error
+        try:
+            return list(picamera2.global_camera_info())
         except Exception as error:
             raise CameraError(f"libcamera does not list its cameras: {plain(error)}") from error
 

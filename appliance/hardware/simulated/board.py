@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from appliance.clock import Clock, SystemClock
-from appliance.errors import CameraError, MicrophoneError
+from appliance.errors import CameraError, HardwareMissing, MicrophoneError
 from appliance.hardware.board import PanelNames
 from appliance.hardware.simulated.bench import SimulatedDevice
 from appliance.hardware.simulated.camera import SimulatedCamera
@@ -66,6 +66,9 @@ class SimulatedBoard:
                 except ValueError:
                     raise MicrophoneError(f"{input!r} has no clock error; allowed: {MICROPHONE}:ppm=NUMBER") from None
         return SimulatedMicrophone(self._devices["microphone"], self._skew)
+
+    def missing(self) -> list[HardwareMissing]:
+        return []
 
     def cameras(self) -> list[str]:
         return [self._devices[p].name for p in ("front", "back") if self._devices[p].plugged]

@@ -13,6 +13,7 @@ import pytest
 from appliance.cli import checks_box, doctor, main
 from appliance.cli.checks import Grade, Result
 from appliance.cli.checks_network import check_server
+from appliance.errors import HardwareMissing
 from appliance.settings.validate import validate
 from appliance.web.access import Access
 
@@ -159,6 +160,9 @@ def test_cameras_are_listed_or_missed(monkeypatch: pytest.MonkeyPatch, capsys: p
 
     class Bare:
         def cameras(self) -> list[str]:
+            return []
+
+        def missing(self) -> list[HardwareMissing]:
             return []
 
         def close(self) -> None:

@@ -343,8 +343,12 @@ def hide(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
 
 def test_a_board_says_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     hide(monkeypatch, "picamera2")
-    with pytest.raises(HardwareMissing, match="sudo apt install python3-picamera2"):
-        make_board("pi")
+    board = make_board("pi")
+    assert any("sudo apt install python3-picamera2" in lack.reason for lack in board.missing())
+    assert board.cameras() == []
+    with pytest.raises(CameraError, match="sudo apt install python3-picamera2"):
+        board.camera("front", "auto")
+    board.close()
     with pytest.raises(ValueError, match="allowed: pi, simulated"):
         make_board("banana")
 
