@@ -51,11 +51,14 @@ class Fetch:
         """The bytes. Raises WaitingImageUnreachable where a later try may do better, else WaitingImageError."""
         if self._source.startswith("file:"):
             return _file(self._source[5:])
+        try:
+            url = _split(self._source)
+        except ValueError:
+            raise WaitingImageError("the address is none; allowed: http://, https://, file:/PATH") from None
         timer = threading.Timer(self._deadline_s, self.abort, (f"no picture within {self._deadline_s:g} s",))
         timer.daemon = True
         timer.start()
         try:
-            url = _split(self._source)
             for _ in range(MOST_REDIRECTS + 1):
                 found = self._get(url)
                 if isinstance(found, bytes):

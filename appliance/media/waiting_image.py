@@ -5,18 +5,13 @@ outcome in the state directory, so that it is there after a restart without a ne
 until that is done the picture before it stays in use. What cannot be had is told (10004) and the neutral picture takes its
 place; where the network was the reason it is tried again, and the same reason is told once only.
 
-On disk lie ``waiting-image.fetched.jpg`` and ``waiting-image.upload.jpg``, written whole or not at all. The comment inside
-each names the md5 of the original bytes and a digest of the source: an address may hold a token, and stays out of it.
+On disk lie ``waiting-image.fetched.jpg`` and ``waiting-image.upload.jpg`` (:mod:`appliance.media.kept_image`).
 """
 
 from __future__ import annotations
 
 import hashlib
-import io
-import json
-import logging
 import math
-import os
 import threading
 import time
 from collections.abc import Callable
@@ -29,11 +24,11 @@ from PIL import Image
 from appliance import event_codes as codes
 from appliance.errors import StateDirectoryError, WaitingImageError, WaitingImageUnreachable
 from appliance.events import EventBus
+from appliance.media import kept_image
 from appliance.media.image_decoding import decode
 from appliance.media.image_fetching import Fetch
+from appliance.media.kept_image import Held, key_of
 from appliance.threads import Worker
-
-log = logging.getLogger(__name__)
 
 UPLOAD = "upload"
 """The value of ``waiting-image`` that means the uploaded picture."""
@@ -41,17 +36,7 @@ UPLOAD = "upload"
 FIRST_RETRY_S, LONGEST_RETRY_S = 30.0, 600.0
 """Doubling in between."""
 
-_QUALITY = 92
 _PREFIX = "waiting-image"
-
-
-@dataclass(frozen=True, slots=True)
-class Held:
-    """A picture that was checked; ``md5`` is that of the bytes it was made from, ``key`` tells what it belongs to."""
-
-    image: Image.Image
-    md5: str
-    key: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +109,7 @@ class WaitingImages:
             held, self._fresh = self._fresh or self._held, None
             if not source:
                 self._use(None, "")
-            elif held is not None and held.key == _key(source) and md5 in ("", held.md5):
+            elif held is not None and held.key == key_of(source) and md5 in ("", held.md5):
                 self._use(held, "")
             else:
                 self._reason = "it is being fetched"
@@ -138,7 +123,7 @@ class WaitingImages:
         md5 = _md5(data)
         self._wanted.check(md5, "the picture")
         with self._decoding:
-            held = Held(decode(data), md5, _key(UPLOAD))
+            held = Held(decode(data), md5, key_of(UPLOAD))
             self._keep(held)
         with self._changed:
             self._fresh = held
@@ -160,7 +145,7 @@ class WaitingImages:
     def jpeg(self) -> bytes | None:
         """The picture in use, None for the neutral one."""
         held = self._held
-        return None if held is None else _jpeg(held.image)
+        return None if held is None else kept_image.jpeg(held.image)
 
     @property
     def reason(self) -> str:
@@ -196,12 +181,13 @@ class WaitingImages:
         upload = wanted.source == UPLOAD
         if not upload and wanted.turn > 1:
             return None
-        held = _load(self._path(UPLOAD if upload else "fetched"))
+        held = kept_image.load(self._path(UPLOAD if upload else "fetched"))
         if upload:
             if held is None:
                 raise WaitingImageError("no picture was uploaded")
             wanted.check(held.md5, "the uploaded picture")
-        return held if held is not None and held.key == _key(wanted.source) and wanted.md5 in ("", held.md5) else None
+            return held
+        return held if held is not None and held.key == key_of(wanted.source) and wanted.md5 in ("", held.md5) else None
 
     def _fetched(self, wanted: _Wanted) -> Held:
         fetch = Fetch(wanted.source)
@@ -217,7 +203,7 @@ class WaitingImages:
         md5 = _md5(data)
         wanted.check(md5, "what was fetched")
         with self._decoding:
-            held = Held(decode(data), md5, _key(wanted.source))
+            held = Held(decode(data), md5, key_of(wanted.source))
             with suppress(StateDirectoryError):  # it is told, and the picture is used from memory
                 self._keep(held)
         return held
@@ -250,18 +236,13 @@ class WaitingImages:
 
     def _keep(self, held: Held) -> None:
         """Raises StateDirectoryError, after telling of it."""
-        path = self._path(UPLOAD if held.key == _key(UPLOAD) else "fetched")
-        comment = json.dumps({"source": held.key, "md5": held.md5}).encode()
+        path = self._path(UPLOAD if held.key == key_of(UPLOAD) else "fetched")
         try:
-            _write(path, _jpeg(held.image, comment))
+            kept_image.save(path, held)
         except OSError as error:
             failure = _unusable(self._folder, error)
             self._events.emit(codes.STORAGE_FAILED, path=str(self._folder), reason=failure.reason)
             raise failure from error
-
-
-def _key(source: str) -> str:
-    return hashlib.sha256(source.encode()).hexdigest()
 
 
 def _md5(data: bytes) -> str:
@@ -271,42 +252,3 @@ def _md5(data: bytes) -> str:
 def _unusable(folder: Path, error: OSError) -> StateDirectoryError:
     why = (error.strerror or str(error)).lower()
     return StateDirectoryError(f"the waiting image cannot be kept in {folder}: {why}", {"path": str(folder)})
-
-
-def _jpeg(image: Image.Image, comment: bytes = b"") -> bytes:
-    out = io.BytesIO()
-    image.save(out, "JPEG", quality=_QUALITY, subsampling=0, comment=comment)
-    return out.getvalue()
-
-
-def _load(path: Path) -> Held | None:
-    """A picture that we kept; None when there is none, or not a whole one."""
-    try:
-        with Image.open(path, formats=("JPEG",)) as image:
-            noted = json.loads(image.info["comment"])
-            return Held(image.convert("RGB"), str(noted["md5"]), str(noted["source"]))
-    except FileNotFoundError:
-        return None
-    except Exception as error:  # noqa: BLE001  # whatever a damaged file makes a decoder raise
-        log.warning("%s is not used: %s", path.name, type(error).__name__)
-        return None
-
-
-def _write(path: Path, data: bytes) -> None:
-    """Give ``path`` a new content in one step."""
-    partial = path.with_name(f"{path.name}.new")
-    try:
-        with partial.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    except OSError:
-        with suppress(OSError):
-            partial.unlink()
-        raise
-    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)

@@ -247,6 +247,23 @@ def test_an_upload_survives_other_settings(box: Box, red: str) -> None:
     assert "the uploaded picture has the md5" in box.failures()[0]
 
 
+def test_a_picture_put_there_by_hand_is_an_upload(box: Box, red: str) -> None:
+    box.start(red)
+    box.sees((255, 0, 0))
+    box.stop()
+    (box.folder / "waiting-image.fetched.jpg").rename(box.folder / "waiting-image.upload.jpg")
+    box.shown.clear()
+    box.start(UPLOAD)
+    box.sees((255, 0, 0))
+    assert not box.events
+
+
+def test_what_is_no_source_is_told(box: Box) -> None:
+    box.start("nonsense")
+    assert eventually(lambda: bool(box.events))
+    assert "the address is none" in box.failures()[0]
+
+
 def test_refused_uploads_change_nothing(box: Box) -> None:
     images = box.start(UPLOAD)
     assert eventually(lambda: bool(box.events))
@@ -294,7 +311,7 @@ def full_disk(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(descriptor: int) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("appliance.media.waiting_image.os.fsync", refuse)
+    monkeypatch.setattr("appliance.media.kept_image.os.fsync", refuse)
 
 
 @pytest.mark.usefixtures("full_disk")

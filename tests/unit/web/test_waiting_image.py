@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
@@ -16,7 +17,7 @@ PATH = "/api/v1/waiting-image"
 JPEG = picture("waiting")
 
 
-def form(data: bytes, field: str = "image", **more: str) -> dict[str, object]:
+def form(data: bytes, field: str = "image", **more: str) -> dict[str, Any]:
     return {"data": {field: (io.BytesIO(data), "wait.jpg"), **more}, "content_type": "multipart/form-data"}
 
 
@@ -34,9 +35,9 @@ def test_the_bytes_as_the_body(local: FlaskClient, fakes: Fakes, content_type: s
 
 
 def test_a_form(local: FlaskClient, fakes: Fakes) -> None:
-    assert local.post(PATH, **form(JPEG)).status_code == 200  # type: ignore[arg-type]
+    assert local.post(PATH, **form(JPEG)).status_code == 200
     assert fakes.waiting_image.picture == JPEG
-    wrong = local.post(PATH, **form(JPEG, field="file"))  # type: ignore[arg-type]
+    wrong = local.post(PATH, **form(JPEG, field="file"))
     assert wrong.status_code == 422
     assert "image" in wrong.get_json()["problems"]
 
@@ -61,7 +62,7 @@ def test_what_cannot_be_stored(local: FlaskClient, fakes: Fakes, monkeypatch: py
 def test_eight_mebibytes_here_and_64_kibibytes_elsewhere(local: FlaskClient) -> None:
     assert local.post(PATH, data=JPEG + bytes((8 << 20) - len(JPEG))).status_code == 200
     large = JPEG + bytes((8 << 20) + 1 - len(JPEG))
-    for answer in (local.post(PATH, data=large), local.post(PATH, **form(large))):  # type: ignore[arg-type]
+    for answer in (local.post(PATH, data=large), local.post(PATH, **form(large))):
         assert answer.status_code == 413
         assert answer.get_json()["errMsg"] == "the body is too large; allowed: 8 MiB"
     elsewhere = local.post("/api/v1/start", data=bytes(70_000))
@@ -95,11 +96,11 @@ def test_who_may(client: FlaskClient, fakes: Fakes, csrf: Callable[[FlaskClient,
     client.get("/welcome/welcome-token")
     assert client.post(PATH, data=JPEG).status_code == 403
     assert client.delete(PATH).status_code == 403
-    assert client.post(PATH, **form(JPEG, csrf="wrong")).status_code == 403  # type: ignore[arg-type]
+    assert client.post(PATH, **form(JPEG, csrf="wrong")).status_code == 403
     token = csrf(client, "/")
     assert client.post(PATH, data=JPEG, headers={"X-CSRF-Token": token}).status_code == 200
     large = JPEG + bytes(2 << 20)
-    assert client.post(PATH, **form(large, csrf=token)).status_code == 200, "a form without a script"  # type: ignore[arg-type]
+    assert client.post(PATH, **form(large, csrf=token)).status_code == 200, "a form without a script"
     assert (
         client.post(PATH, data=JPEG, headers={"X-CSRF-Token": token, "Origin": "http://evil.example"}).status_code
         == 403

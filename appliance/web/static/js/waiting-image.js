@@ -4,6 +4,7 @@ import { call, inWords, NoConnection } from "./api.js";
 import { element, setText } from "./dom.js";
 
 const PATH = "/api/v1/waiting-image";
+const MOST_MIB = 8; // the box hangs up on whoever sends much more
 const LOOK_AGAIN_MS = [1000, 3000, 8000, 20000, 35000]; // an address is fetched after the setting was saved
 
 /** `{root, look(wanted)}`: look() follows a changed setting; `onDone` is called when the box took or removed a picture. */
@@ -12,7 +13,11 @@ export function makeWaitingImage(onDone) {
   const line = element("p", { class: "help", "aria-live": "polite" });
   const file = element("input", {
     type: "file", accept: "image/jpeg,image/png,image/webp,image/gif,image/bmp", hidden: true,
-    onchange: () => upload(file.files[0]),
+    onchange: () => {
+      const [chosen] = file.files;
+      file.value = ""; // the same one may be chosen again
+      upload(chosen);
+    },
   });
   const choose = element("button", { type: "button", onclick: () => file.click() }, "Upload a picture…");
   const remove = element("button", { type: "button", hidden: true, onclick: () => ask("DELETE") }, "Remove");
@@ -21,8 +26,9 @@ export function makeWaitingImage(onDone) {
   let timers = [];
 
   async function upload(chosen) {
-    file.value = ""; // the same file may be chosen again
-    if (chosen) await ask("POST", chosen);
+    if (!chosen) return;
+    if (chosen.size > MOST_MIB * 1024 * 1024) say(`The picture is larger than ${MOST_MIB} MiB.`, true);
+    else await ask("POST", chosen);
   }
 
   async function ask(method, body) {
