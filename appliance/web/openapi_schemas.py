@@ -63,7 +63,9 @@ _STATUS = _object(
         "since": {**_NUMBER, "description": "Seconds since 1970"},
         "url": {**_TEXT, "description": "Redacted"},
         "urlExpires": {
-            "type": ["string", "null"], "format": "date-time", "description": "txTime of the push address, if it has one"
+            "type": ["string", "null"],
+            "format": "date-time",
+            "description": "txTime of the push address, if it has one",
         },
         "camera": {"type": "object"},
         "muted": _BOOLEAN,

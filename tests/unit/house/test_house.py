@@ -24,8 +24,8 @@ MAY_KNOW: dict[str, set[str]] = {
     "system": LEAVES | {"settings"},
     "docs": LEAVES | {"settings"},
     "web": LEAVES | {"settings", "pusher.operations"},
-    "app": LEAVES | {"settings", "pusher", "media", "rtmp", "hardware", "engine", "demo", "event_log", "webhook", "system",
-            "web"},
+    "app": LEAVES
+    | {"settings", "pusher", "media", "rtmp", "hardware", "engine", "demo", "event_log", "webhook", "system", "web"},
     # The command line talks to a running appliance; it starts one itself through "app", and its doctor looks at boards.
     "cli": LEAVES | {"settings", "pusher.operations", "rtmp", "hardware", "system", "web.access", "app"},
     "__main__": {"cli"},
