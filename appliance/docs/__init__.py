@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from appliance.docs import contract
 from appliance.event_codes import TABLE, EventCode
 from appliance.settings.reference import markdown
 
@@ -23,7 +24,7 @@ appliance's own.
 
 def documents() -> dict[str, str]:
     """Every document made here: its file's name and what belongs in it."""
-    return {"settings.md": markdown(), "events.md": _events()}
+    return {"settings.md": markdown(), "events.md": _events(), "contract.md": contract.markdown()}
 
 
 def write(folder: Path = FOLDER) -> list[str]:

@@ -21,6 +21,8 @@ from .recording import BEEP_RMS, HUM_RMS, Recording, read
 
 SETTLE_S = 0.7
 """What a change takes until it is in the stream; looked at is what comes after."""
+AHEAD_S = 0.3
+"""Sound that was captured so long before a change is still to be encoded, and gets it already."""
 
 
 @dataclass
@@ -35,9 +37,9 @@ class Push:
     recordings: int = 0
 
     def settled(self, phase: str) -> tuple[float, float]:
-        """Its time, without the change at its beginning."""
+        """Its time, without the changes at its beginning and its end."""
         start_s, end_s = self.phases[phase]
-        return start_s + SETTLE_S, end_s
+        return start_s + SETTLE_S, end_s - AHEAD_S
 
     def codes(self) -> list[object]:
         return [event["code"] for event in self.events]
@@ -219,6 +221,8 @@ def test_max_bitrate_takes_effect_in_flight(push: Push) -> None:
     start_s, end_s = push.phases["less"]
     assert push.recording.kbps(start_s + 1.5, end_s) < 260
     assert push.recording.kbps(*push.settled("plain")) > 350
+    told = [event["details"] for event in push.events if event["code"] == 1006]
+    assert [details["kbps"] for details in told if isinstance(details, dict)] == [220, 900]
 
 
 @pytest.mark.parametrize("phase", ["paused", "background"])

@@ -22,7 +22,7 @@ MAY_KNOW: dict[str, set[str]] = {
     "event_log": LEAVES,
     "webhook": LEAVES,
     "system": LEAVES | {"settings"},
-    "docs": LEAVES | {"settings"},
+    "docs": LEAVES | {"settings", "pusher.operations"},
     "web": LEAVES | {"settings", "pusher.operations"},
     "app": LEAVES
     | {"settings", "pusher", "media", "rtmp", "hardware", "engine", "demo", "event_log", "webhook", "system", "web"},
