@@ -30,7 +30,8 @@ class Proxy:
         threading.Thread(target=self._accept, name="proxy", daemon=True).start()
 
     def cut(self, *, reset: bool) -> None:
-        """End every connection, in order or by a reset."""
+        """End every connection, in order or by a reset. The threads that carry it close it: closed under one that waits
+        for it, it would wait for ever, and count as a second session."""
         with self._lock:
             pairs = list(self._pairs)
         for pair in pairs:
@@ -39,7 +40,6 @@ class Proxy:
                     if reset:
                         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
                     sock.shutdown(socket.SHUT_RDWR)
-                    sock.close()
 
     def stall(self, on: bool) -> None:
         """Let nothing through, either way."""
