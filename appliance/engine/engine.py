@@ -17,7 +17,16 @@ from appliance.engine.figures import Figures
 from appliance.engine.link import Link
 from appliance.engine.plans import AUDIO_KBPS, picture_size, rules_of, sound_format, sound_plan, taken_over, video_plan
 from appliance.engine.reports import MediaReports
-from appliance.errors import ClockNotSynchronised, LivePusherError, NetworkError, OperationRefused, SettingError
+from appliance.errors import (
+    ClockNotSynchronised,
+    ConnectFailed,
+    LivePusherError,
+    NetworkError,
+    OperationRefused,
+    SettingError,
+    VideoEncodeError,
+    plain,
+)
 from appliance.events import EventBus
 from appliance.media.audio import AudioPipeline
 from appliance.media.camera_slot import CameraWish
@@ -184,6 +193,11 @@ class Engine:
         except ClockNotSynchronised as error:
             self.pusher.report(Happening(Input.LOST, error=error))
             return
+        except ValueError as error:
+            # cleared since: an unattended box tries again by itself, and finds the next one that is set
+            reason = f"the push address cannot be used: {error}" if self._settings.url else "there is no push address"
+            self.pusher.report(Happening(Input.LOST, error=ConnectFailed(reason)))
+            return
         self.link.connect(address, self._metadata, video=self.pusher.context.video)
 
     def redial(self) -> None:
@@ -207,6 +221,10 @@ class Engine:
             except LivePusherError as error:
                 self._events.emit(codes.STORAGE_FAILED, path=str(self._snapshots.folder), reason=error.reason)
                 done(error)
+                return
+            except Exception as error:  # whatever a codec raises: the caller waits for an answer
+                log.exception("a snapshot failed")
+                done(VideoEncodeError(f"the picture cannot be saved: {plain(error)}"))
                 return
             self._events.emit(codes.SNAPSHOT_TAKEN, name=saved["name"], width=saved["width"], height=saved["height"])
             done(
@@ -264,13 +282,13 @@ class Engine:
             },
             "microphone": {"name": self.audio.microphone_name},
             "mode": settings.mode,
-            "withoutEffect": {name: reason for name, (_, reason) in self.reports.without_effect.items()},
+            "withoutEffect": {name: reason for name, (_, reason) in self.reports.without_effect.copy().items()},
             "net": self.figures.net(
                 connected=context.state in (State.PUSHING, State.PAUSED),
                 reconnecting=context.state in (State.RECONNECTING, State.CONNECTING),
                 target_kbps=settings.max_bitrate if context.active and context.video else 0,
             ),
-            "errors": list(self.reports.errors.values()),
+            "errors": list(self.reports.errors.copy().values()),
         }
 
     def link_statistics(self) -> LinkStatistics | None:
@@ -311,7 +329,7 @@ class Engine:
         self.pusher.post(take_over)
         self.pusher.report(Happening(Input.SETTINGS, rules=rules_of(new)))
         if "device-position" in names:
-            self.pusher.report(Happening(Input.SWITCH_CAMERA, by="the settings", position=new.device_position))
+            self.pusher.report(Happening(Input.WANT_POSITION, by="the settings", position=new.device_position))
 
     def _metadata(self) -> Mapping[str, object]:
         """onMetaData of the present push (Adobe FLV 10.1, E.5)."""

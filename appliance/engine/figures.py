@@ -12,6 +12,7 @@ from typing import Any
 from appliance.media.audio import AudioPipeline
 from appliance.media.meters import RateMeter
 from appliance.media.send_queue import SendQueue
+from appliance.media.tags import TagKind
 from appliance.media.video import VideoPipeline
 from appliance.rtmp.session import PublishSession
 from appliance.rtmp.uplink import LinkStatistics
@@ -97,8 +98,9 @@ class Figures:
         delay = self.queue_delay_ms() if connected else None
         jitter = statistics.fmean(abs(b - a) for a, b in itertools.pairwise(rtts)) if len(rtts) > 1 else 0.0
         return {
-            "videoBitrate": round(made.kbps),
-            "audioBitrate": round(self._audio.kbps),
+            "videoBitrate": round(self._queue.taken[TagKind.VIDEO].rate() / 1000),
+            "audioBitrate": round(self._queue.taken[TagKind.AUDIO].rate() / 1000),
+            "encodedBitrate": round(made.kbps + self._audio.kbps),
             "targetBitrate": target_kbps,
             "videoFPS": round(made.fps, 1),
             "videoGOP": round(made.gop_s, 2),

@@ -109,9 +109,10 @@ class Link:
             if self._current is not listener:
                 return
             self._current = None
-        self._queue.close()
-        self.connected_to = None
-        self._on_session(None)
+            # before anybody can open the next session
+            self._queue.close()
+            self.connected_to = None
+            self._on_session(None)
         self._report(Happening(Input.ENDED) if error is None else Happening(Input.LOST, error=error))
 
 

@@ -61,7 +61,9 @@ def video_plan(
     wish = None
     if media.camera is not None:
         source = settings.camera_front if media.camera == "front" else settings.camera_back
-        wish = CameraWish(media.camera, source, PictureFormat(width, height, settings.fps))
+        # a camera that is mounted on its side is asked for what is upright once it has been turned
+        asked = (height, width) if settings.camera_rotation in (90, 270) else (width, height)
+        wish = CameraWish(media.camera, source, PictureFormat(*asked, settings.fps))
     spec = None
     if media.encode and media.video:
         spec = VideoSpec(
@@ -81,6 +83,7 @@ def video_plan(
         hardware=settings.encoder != "software",
         expect_hardware=settings.encoder == "hardware" or hardware,
         auto_focus=settings.auto_focus,
+        preview_turn=media.preview_turn,
     )
 
 
@@ -92,7 +95,8 @@ def sound_plan(
         return SoundPlan()
     sound = sound_format(settings)
     camera = settings.camera_front if position == "front" else settings.camera_back
-    source = (settings.microphone, position if camera.startswith("file:") else "", camera)
+    goes_with = settings.microphone in ("", "auto") and camera.startswith("file:")
+    source = (settings.microphone, position, camera) if goes_with else (settings.microphone,)
     return SoundPlan(
         format=sound,
         bitrate_kbps=AUDIO_KBPS[settings.audio_quality, sound.channels],

@@ -18,6 +18,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from appliance.media.meters import RateMeter
 from appliance.media.tags import Tag, TagKind
 
 HOLD_S = 0.3
@@ -75,6 +76,8 @@ class SendQueue:
         self._newest: dict[TagKind, tuple[int, float]] = {}
         self._bytes = 0
         self.dropped_frames = 0
+        self.taken = {kind: RateMeter(now=now) for kind in self._queues}
+        """Bits per second that the session took, by track."""
 
     def set_wake(self, wake: Callable[[], None] | None) -> None:
         """``wake`` is called after a put that makes a tag due earlier than the last :meth:`wait_s` said, and after a
@@ -146,6 +149,7 @@ class SendQueue:
                 return None
             self._taking = True
             tag = self._pop(kind)
+            self.taken[kind].add(8 * len(tag.body))
             self._first_is_due = self._first_is_due and tag.header
             return tag
 
@@ -212,15 +216,13 @@ class SendQueue:
                 self._append(replace(self._headers[kind], time_ms=time_ms))
 
     def _drop_late(self) -> int:
+        """Drop inter frames: those before the newest keyframe, and all where that one is late too."""
         queue = self._queues[TagKind.VIDEO]
         newest_key = max((i for i, (tag, _) in enumerate(queue) if tag.keyframe), default=-1)
-        oldest_key = next((i for i, (tag, _) in enumerate(queue) if tag.keyframe), -1)
-        if newest_key > oldest_key or oldest_key > 0:
-            # a later keyframe is here: the inter frames before it go
-            kept = [item for i, item in enumerate(queue) if i >= newest_key or item[0].keyframe or item[0].header]
-        else:
-            kept = [item for item in queue if item[0].keyframe or item[0].header]
+        if newest_key < 0 or self._now() - queue[newest_key][1] > VIDEO_LIMIT_S:
+            newest_key = len(queue)
             self._awaiting_keyframe = True
+        kept = [item for i, item in enumerate(queue) if i >= newest_key or item[0].keyframe or item[0].header]
         dropped = len(queue) - len(kept)
         if dropped:
             queue.clear()
@@ -269,9 +271,10 @@ class SendQueue:
         """Which track's head is next, and when it may go."""
         video, audio = self._queues[TagKind.VIDEO], self._queues[TagKind.AUDIO]
         at_once = now_s if self._taking else max(now_s, self._batch_at)
-        for kind, queue in self._queues.items():
-            if queue and queue[0][0].header:
-                return kind, at_once
+        if self._first_is_due:
+            for kind, queue in self._queues.items():
+                if queue and queue[0][0].header:
+                    return kind, at_once  # a stream begins with both; later ones go with the frame behind them
         if video and audio:
             return (TagKind.VIDEO if video[0][0].time_ms <= audio[0][0].time_ms else TagKind.AUDIO), at_once
         if not video and not audio:

@@ -62,6 +62,8 @@ class VideoPlan:
     expect_hardware: bool = False
     """Whether it is to be told (1103) when the camera has none."""
     auto_focus: bool = True
+    preview_turn: int = 0
+    """Counts the previews that were begun: how the camera stands is reported to each."""
 
 
 class VideoPipeline:
@@ -169,7 +171,7 @@ class VideoPipeline:
         if begins:
             self.encoding.begin(plan.epoch_s)
         self._slot.want(plan.camera)
-        if begins:
+        if begins or plan.preview_turn != done.preview_turn:
             self._slot.restate()
         if self._slot.camera is not None:
             self._control_camera(plan, fresh=False)
@@ -208,8 +210,13 @@ class VideoPipeline:
             return
         camera = self._slot.camera
         hardware = camera.encoder if camera is not None and plan.hardware else None
+        lack = "the camera has no hardware encoder behind it"
+        left = self._formatter.shape
+        if hardware is not None and (left.rotation or left.mirror or left.zoom):
+            # the chip sees the sensor's picture, and what has to be done to that is done here
+            hardware, lack = None, "the camera's encoder cannot turn, mirror or magnify the picture as the settings ask"
         if hardware is None and plan.hardware and plan.expect_hardware and plan.spec is not None:
-            self.encoding.lacks_hardware(HardwareEncoderError("the camera has no hardware encoder behind it"))
+            self.encoding.lacks_hardware(HardwareEncoderError(lack))
         self._deliver(plan, plan.spec, frame, picture.time_s, hardware)
         now = self._now()
         if now >= self._preview_due:

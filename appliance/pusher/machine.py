@@ -29,7 +29,6 @@ from appliance.pusher.states import (
     Resolve,
     SetTimer,
     State,
-    TakeSnapshot,
     Timer,
     Wait,
 )
@@ -73,19 +72,38 @@ def refuse(text: str) -> Cell:
     return cell
 
 
-def _emit_error(happening: Happening, **details: object) -> list[Action]:
+def emit_error(happening: Happening, **details: object) -> list[Action]:
     error = happening.error
     return [] if error is None else [Emit(error.code, {"reason": error.reason, **error.details, **details})]
+
+
+NOT_PUSHING = Reply(False, "nothing is being pushed; start first", refused=True)
+
+
+def abandon_switch(context: Context) -> Context:
+    """A switch that has not come about is taken back: the camera before it is the one in use."""
+    return replace(context, position=context.switching_from or context.position, switching_from=None)
+
+
+def settle_position(context: Context) -> Context:
+    """Take over the position that the settings asked for while a switch could not be made."""
+    return replace(context, position=context.wanted_position or context.position, wanted_position=None)
+
+
+def not_pushing(context: Context, happening: Happening, at: Instant) -> Step:
+    return context, [NOT_PUSHING]
 
 
 # -- start and stop ------------------------------------------------------------------------------------------
 
 
 def start(context: Context, happening: Happening, at: Instant) -> Step:
+    unattended = happening.by == "autopush"
+    holds = context.holds if unattended else context.holds - {Hold.OPERATOR}
     context = replace(
-        context, state=State.CONNECTING, video=context.rules.enable_camera, connected=False, camera_missing=False,
-        attempt=0, name_in_use_since=None, error="", start_in_foreground=False,
-        unattended_failures=context.unattended_failures if happening.by == "autopush" else 0,
+        context, state=State.CONNECTING, holds=holds, video=context.rules.enable_camera, connected=False, camera_missing=False,
+        attempt=0, name_in_use_since=None, error="", error_code=0, start_in_foreground=False,
+        unattended_failures=context.unattended_failures if unattended else 0,
     )  # fmt: skip
     actions: list[Action] = [CancelTimer(Timer.RETRY), Wait()]
     if context.holds and context.rules.pause_limit_s:
@@ -105,7 +123,7 @@ def stop(context: Context, happening: Happening, at: Instant) -> Step:
 
 def wait_for_end(context: Context, happening: Happening, at: Instant) -> Step:
     """Stop while stopping: answered together with the first one."""
-    return context, [Wait()]
+    return replace(context, start_in_foreground=False), [Wait()]
 
 
 def _end(context: Context, reason: str, *, wait: bool = False, code: int = 0) -> Step:
@@ -116,7 +134,7 @@ def _end(context: Context, reason: str, *, wait: bool = False, code: int = 0) ->
         Disconnect(),
         SetTimer(Timer.END, END_LIMIT_S),
     ]
-    return replace(context, state=State.STOPPING, switching_from=None), [Wait(), *actions] if wait else actions
+    return replace(abandon_switch(context), state=State.STOPPING), [Wait(), *actions] if wait else actions
 
 
 def _cancel_all() -> list[Action]:
@@ -137,24 +155,43 @@ def stop_idle(context: Context, happening: Happening, at: Instant) -> Step:
 
 def stop_failed(context: Context, happening: Happening, at: Instant) -> Step:
     """Stop in FAILED: acknowledges the failure, and an unattended box stays stopped."""
-    return replace(context, state=State.IDLE, unattended_failures=0), [*_cancel_all(), Reply(True)]
+    holds = context.holds - {Hold.OPERATOR}
+    return replace(context, state=State.IDLE, unattended_failures=0, holds=holds), [*_cancel_all(), Reply(True)]
+
+
+def hold_failed(context: Context, happening: Happening, at: Instant) -> Step:
+    """Pause in FAILED: an unattended box that starts again does so with its camera shut."""
+    return hold(context, happening, at) if context.rules.autopush else (context, [NOT_PUSHING])
+
+
+def release_failed(context: Context, happening: Happening, at: Instant) -> Step:
+    """Resume in FAILED: the next start of an unattended box opens the camera."""
+    return release(context, happening, at) if context.rules.autopush else (context, [NOT_PUSHING])
 
 
 def ended(context: Context, happening: Happening, at: Instant) -> Step:
-    context = replace(context, state=State.IDLE, connected=False, holds=context.holds - {Hold.OPERATOR})
-    return context, [CancelTimer(Timer.END), Resolve(Operation.STOP, True)]
+    context = replace(
+        settle_position(context), state=State.IDLE, connected=False, holds=context.holds - {Hold.OPERATOR}
+    )  # fmt: skip
+    actions: list[Action] = [CancelTimer(Timer.END), Resolve(Operation.STOP, True)]
+    if context.start_in_foreground and not context.holds:
+        context, more = restart_unattended(context, happening, at)
+        actions += more
+    return context, actions
 
 
-def _fail(context: Context, reason: str, code: int, at: Instant) -> Step:
-    """The push is over by a failure; an unattended box starts it again later."""
+def fail(context: Context, reason: str, code: int, at: Instant) -> Step:
+    """The push is over by a failure; an unattended box starts it again later, and a pause outlasts that: whoever shut
+    the camera shall find it shut."""
     failures = context.unattended_failures + 1
     actions: list[Action] = [*_cancel_all(), *_resolve_pending(reason, code), Disconnect()]
     if context.rules.autopush:
         delay_s = retry.jittered(retry.unattended_delay_s(failures), at.chance)
         actions.append(SetTimer(Timer.RETRY, delay_s))
     context = replace(
-        context, state=State.FAILED, connected=False, switching_from=None, unattended_failures=failures, error=reason,
-        holds=context.holds - {Hold.OPERATOR},
+        settle_position(abandon_switch(context)), state=State.FAILED, connected=False,
+        unattended_failures=failures, error=reason, error_code=code,
+        holds=context.holds if context.rules.autopush else context.holds - {Hold.OPERATOR},
     )  # fmt: skip
     return context, actions
 
@@ -170,7 +207,7 @@ def restart_unattended(context: Context, happening: Happening, at: Instant) -> S
 def published(context: Context, happening: Happening, at: Instant) -> Step:
     paused = bool(context.holds)
     context = replace(
-        context, state=State.PAUSED if paused else State.PUSHING, connected=True, name_in_use_since=None
+        context, state=State.PAUSED if paused else State.PUSHING, connected=True, name_in_use_since=None, error="", error_code=0
     )  # fmt: skip
     return context, [Resolve(Operation.START, True), SetTimer(Timer.STABLE, retry.STABLE_S)]
 
@@ -183,7 +220,9 @@ def lost(context: Context, happening: Happening, at: Instant) -> Step:
     """A connection could not be made, or broke: try again while the contract allows."""
     error = happening.error
     reason = plain(error) if error is not None else "the connection ended"
-    actions = [*_emit_error(happening), CancelTimer(Timer.STABLE)]
+    code = error.code if error is not None else codes.SOCKET_BROKEN
+    context = replace(context, error=reason, error_code=code)
+    actions = [*emit_error(happening), CancelTimer(Timer.STABLE)]
     if isinstance(error, ServerRefused) and error.name_in_use:
         since = context.name_in_use_since if context.name_in_use_since is not None else at.monotonic
         if at.monotonic - since < retry.NAME_IN_USE_LIMIT_S:
@@ -198,7 +237,7 @@ def lost(context: Context, happening: Happening, at: Instant) -> Step:
     if not unattended_again:
         # once an outage: the attempts of the hours that follow are visible by their own warnings
         actions.append(Emit(codes.NET_DISCONNECT, {"attempts": context.attempt, "reason": reason}))
-    context, more = _fail(context, reason, codes.NET_DISCONNECT, at)
+    context, more = fail(context, reason, codes.NET_DISCONNECT, at)
     return context, actions + more
 
 
@@ -230,80 +269,6 @@ def network_back_failed(context: Context, happening: Happening, at: Instant) -> 
     return context, [Emit(codes.NETWORK_BACK), *actions]
 
 
-# -- the camera ----------------------------------------------------------------------------------------------
-
-
-def camera_ready_connecting(context: Context, happening: Happening, at: Instant) -> Step:
-    context, actions = camera_ready(context, happening, at)
-    return context, [*actions, Connect()]
-
-
-def camera_failed_connecting(context: Context, happening: Happening, at: Instant) -> Step:
-    """A missing camera fails a commanded start; unattended, the push goes on with the waiting image (SPEC 3)."""
-    if context.rules.autopush:
-        return replace(context, camera_missing=True), [*_emit_error(happening, camera=happening.position), Connect()]
-    reason = plain(happening.error) if happening.error is not None else "the camera failed"
-    code = happening.error.code if happening.error is not None else codes.OPEN_CAMERA_FAIL
-    context, actions = _fail(context, reason, code, at)
-    return context, [*_emit_error(happening, camera=happening.position), *actions]
-
-
-def camera_ready(context: Context, happening: Happening, at: Instant) -> Step:
-    """The camera of the present position delivers; ends a switch and a wait for the preview."""
-    actions: list[Action] = [
-        Resolve(Operation.START_PREVIEW, True),
-        Resolve(Operation.SWITCH_CAMERA, True, result={"camera": context.position}),
-    ]
-    return replace(context, switching_from=None, camera_missing=False), actions
-
-
-def camera_failed(context: Context, happening: Happening, at: Instant) -> Step:
-    """A camera could not be opened. In a switch the old one goes on; a push goes on with the waiting image."""
-    error = happening.error
-    reason = plain(error) if error is not None else "the camera failed"
-    code = error.code if error is not None else codes.OPEN_CAMERA_FAIL
-    actions = _emit_error(happening, camera=happening.position)
-    actions.append(Resolve(Operation.SWITCH_CAMERA, False, reason, code))
-    actions.append(Resolve(Operation.START_PREVIEW, False, reason, code))
-    if context.switching_from is not None:
-        return replace(context, position=context.switching_from, switching_from=None), actions
-    return replace(context, preview=context.preview and context.active), actions
-
-
-def switch(context: Context, happening: Happening, at: Instant) -> Step:
-    """Swap front and back. Where a camera is open, the answer comes with the new one's first picture."""
-    if context.switching_from is not None:
-        return context, [Reply(False, "a switch of cameras is under way", refused=True)]
-    other = happening.position or ("back" if context.position == "front" else "front")
-    if other == context.position:
-        return context, [Reply(True, note=f"the {other} camera is in use already")]
-    open_now = not context.holds and context.rules.enable_camera and (
-        context.preview or (context.active and context.video)
-    )  # fmt: skip
-    if not open_now:
-        return replace(context, position=other), [Reply(True, note="takes effect when the camera opens")]
-    return replace(context, position=other, switching_from=context.position), [Wait()]
-
-
-def start_preview(context: Context, happening: Happening, at: Instant) -> Step:
-    if context.preview:
-        return context, [Reply(True, note="the preview is on already")]
-    if Hold.BACKGROUND in context.holds:
-        return context, [Reply(False, "the box is in the background: its camera stays shut", refused=True)]
-    if not context.rules.enable_camera:
-        return context, [Reply(False, "enable-camera is off", refused=True)]
-    shown = context.active
-    event = Emit(codes.PREVIEW_STARTED)
-    return replace(context, preview=True), [event, Reply(True) if shown else Wait()]
-
-
-def stop_preview(context: Context, happening: Happening, at: Instant) -> Step:
-    if not context.preview:
-        return context, [Reply(True, note="the preview is off already")]
-    pending = Resolve(Operation.START_PREVIEW, False, "the preview was stopped")
-    return replace(context, preview=False), [pending, Emit(codes.PREVIEW_STOPPED), Reply(True)]
-
-
 # -- pause and background ------------------------------------------------------------------------------------
 
 
@@ -321,7 +286,7 @@ def hold(context: Context, happening: Happening, at: Instant) -> Step:
     if context.state is State.CONNECTING and not context.holds and context.video:
         actions.append(Connect())  # nobody waits for the camera any more
     state = State.PAUSED if context.state is State.PUSHING else context.state
-    return replace(context, state=state, holds=context.holds | {hold}, switching_from=None), actions
+    return replace(abandon_switch(context), state=state, holds=context.holds | {hold}), actions
 
 
 def release(context: Context, happening: Happening, at: Instant) -> Step:
@@ -341,8 +306,8 @@ def release(context: Context, happening: Happening, at: Instant) -> Step:
     context = replace(context, state=state, holds=holds)
     if not holds and context.start_in_foreground and state is State.IDLE:
         # the background outlasted the limit of a pause, and this box is to push for ever
-        context, more = start(context, replace(happening, by="autopush"), at)
-        actions += [action for action in more if not isinstance(action, Wait)]
+        context, more = restart_unattended(context, happening, at)
+        actions += more
     return context, actions
 
 
@@ -360,26 +325,25 @@ def settings(context: Context, happening: Happening, at: Instant) -> Step:
     if happening.rules is None:
         return context, []
     was, context = context.rules, replace(context, rules=happening.rules)
+    now = context.rules
     actions: list[Action] = []
-    if context.active and context.holds and was.pause_limit_s != context.rules.pause_limit_s:
-        limit = context.rules.pause_limit_s
-        actions.append(SetTimer(Timer.PAUSE, limit) if limit else CancelTimer(Timer.PAUSE))
-    if context.state is State.CONNECTING and context.video and was.enable_camera and not context.rules.enable_camera:
-        actions.append(Connect())
-    if context.state is State.FAILED and was.autopush and not context.rules.autopush:
-        actions.append(CancelTimer(Timer.RETRY))
+    if context.active and context.holds and was.pause_limit_s != now.pause_limit_s:
+        actions.append(SetTimer(Timer.PAUSE, now.pause_limit_s) if now.pause_limit_s else CancelTimer(Timer.PAUSE))
+    if was.enable_camera and not now.enable_camera:
+        actions += [
+            Resolve(Operation.SWITCH_CAMERA, False, "enable-camera was turned off"),
+            Resolve(Operation.START_PREVIEW, False, "enable-camera was turned off"),
+        ]
+        if context.state is State.CONNECTING and context.video:
+            actions.append(Connect())  # nobody waits for the camera any more
+        context = abandon_switch(context)
+    if context.state is State.FAILED and was.autopush != now.autopush:
+        again = SetTimer(Timer.RETRY, retry.jittered(retry.UNATTENDED_FIRST_S, at.chance))
+        actions.append(again if now.autopush else CancelTimer(Timer.RETRY))
     return context, actions
 
 
 def encoder_failed(context: Context, happening: Happening, at: Instant) -> Step:
     error = happening.error or VideoEncodeError("the video encoder failed")
-    context, actions = _fail(context, error.reason, error.code, at)
-    return context, [*_emit_error(happening), *actions]
-
-
-def snapshot(context: Context, happening: Happening, at: Instant) -> Step:
-    """The picture being pushed, or previewed; there is none in any other case."""
-    if not (context.preview or (context.active and context.video)):
-        what = "the push has no picture" if context.active else "there is no picture; start the push or the preview"
-        return context, [Reply(False, what, refused=True)]
-    return context, [TakeSnapshot(), Wait()]
+    context, actions = fail(context, error.reason, error.code, at)
+    return context, [*emit_error(happening), *actions]

@@ -166,15 +166,18 @@ class Pusher:
         self, operation: Operation, parameters: Mapping[str, Any] | None = None, *, by: str, timeout_s: float = 10.0
     ) -> Answer:
         """See :class:`appliance.pusher.operations.Operations`. A ``start`` that is still connecting when the time is
-        up is answered with success and says so: it was accepted and goes on."""
+        up is answered with failure, which says so: nothing is on air, and the attempts go on."""
+        if self.worker.started and not self.worker.alive:
+            return Answer(operation, False, "the service is stopping", failure=Failure.REFUSED)
         call = _Call(operation, dict(parameters or {}), by)
         self._inbox.put(call)
         if call.answered.wait(timeout_s) and call.answer is not None:
             return call.answer
-        state = self._context.state.value
-        if operation is Operation.START and self._context.active:
-            note = f"still {state.lower()}" + (f": {self._context.error}" if self._context.error else "")
-            return Answer(operation, True, result={"state": state, "note": note})
+        context = self._context
+        if operation is Operation.START and context.active:
+            why = f"; so far: {context.error}" if context.error else ""
+            reason = f"not pushing after {timeout_s:g} s, still {context.state.value.lower()}{why}"
+            return Answer(operation, False, reason, context.error_code, Failure.TIMEOUT)
         return Answer(operation, False, f"no outcome within {timeout_s:g} s", failure=Failure.TIMEOUT)
 
     def report(self, happening: Happening) -> None:
@@ -198,7 +201,7 @@ class Pusher:
             "paused": Hold.OPERATOR in context.holds,
             "background": Hold.BACKGROUND in context.holds,
             "reconnect": {
-                "attempt": context.attempt,
+                "attempt": max(context.attempt, 1 if context.name_in_use_since is not None else 0),
                 "nextInSeconds": None if retry_due is None else round(max(0.0, retry_due - self._now()), 1),
             },
             **figures,

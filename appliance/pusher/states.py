@@ -33,6 +33,7 @@ class Input(StrEnum):
     SWITCH_CAMERA = "switch camera"
     START_PREVIEW = "start preview"
     STOP_PREVIEW = "stop preview"
+    WANT_POSITION = "device-position changed"
     SNAPSHOT = "snapshot"
     SETTINGS = "settings changed"
 
@@ -91,10 +92,14 @@ class Context:
     state: State = State.IDLE
     rules: Rules = Rules()
     position: str = "front"
+    wanted_position: str | None = None
+    """What the settings ask for, while no switch can be made."""
     switching_from: str | None = None
     """The camera that goes on until the other one has delivered."""
     holds: frozenset[Hold] = frozenset()
     preview: bool = False
+    preview_turn: int = 0
+    """Counts the previews that were begun, so that each is reported on."""
     video: bool = True
     """Whether this push has a video track: false when it began with ``enable-camera`` off."""
     connected: bool = False
@@ -108,7 +113,9 @@ class Context:
     start_in_foreground: bool = False
     """The background ended an unattended push: it begins again when the background ends."""
     error: str = ""
-    """Why the last push failed, for people."""
+    """Why the last push failed, or why it is not connected now, for people."""
+    error_code: int = 0
+    """The event that told it."""
 
     @property
     def active(self) -> bool:
@@ -128,6 +135,7 @@ class MediaPlan:
     sound: bool = False
     encode: bool = False
     video: bool = True
+    preview_turn: int = 0
 
 
 def plan(context: Context) -> MediaPlan:
@@ -135,11 +143,12 @@ def plan(context: Context) -> MediaPlan:
     if not context.active:
         held = Hold.BACKGROUND in context.holds or not context.rules.enable_camera
         camera = context.position if context.preview and not held and context.state is not State.STOPPING else None
-        return MediaPlan(camera=camera)
+        return MediaPlan(camera=camera, preview_turn=context.preview_turn)
     shut = bool(context.holds) or not context.rules.enable_camera or not context.video
     mute = bool(context.holds) and context.rules.background_mute
     return MediaPlan(
-        camera=None if shut else context.position, sound=not mute, encode=True, video=context.video
+        camera=None if shut else context.position, sound=not mute, encode=True, video=context.video,
+        preview_turn=context.preview_turn,
     )  # fmt: skip
 
 

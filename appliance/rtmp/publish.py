@@ -213,7 +213,7 @@ class PublishConversation:
         ends = isinstance(code, str) and code.startswith(
             ("NetConnection.Connect.", "NetStream.Publish.", "NetStream.Unpublish.")
         )
-        if level == "error" or (ends and code not in _HARMLESS):
+        if level == "error" or (ends and level != "warning" and code not in _HARMLESS):
             attempt = "the push" if self.phase is Phase.PUBLISHING else self.phase.value
             raise refusal(information, self._address, attempt)
 

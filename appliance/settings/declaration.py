@@ -115,9 +115,7 @@ class Settings:
         "Highest picture size: SD 640x360, HD 960x540, FHD 1280x720 (1920x1080 from 2500 kbit/s with a hardware "
         "encoder); RTC: up to 960x540, tuned for little delay", applies=_START,
     )  # fmt: skip
-    autopush: bool = _setting(
-        False, Bool(), "Start pushing when the service starts, and keep the push alive for ever", applies=_RESTART
-    )
+    autopush: bool = _setting(False, Bool(), "Start pushing when the service starts, and keep the push alive for ever")
     muted: bool = _setting(False, Bool(), "Send silence instead of sound")
     enable_camera: bool = _setting(
         True,

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 DEFAULT_PORT = {"rtmp": 1935, "rtmps": 443}
 
 _ALLOWED = "allowed: rtmp://server[:port]/app/stream, or rtmps://…"
-_AUTHORITY = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.]+(?:%\w+)?)\]|(?P<host>[^\[\]:@/?#]+))(?::(?P<port>\d*))?")
+_AUTHORITY = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.]+(?:%\w+)?)\]|(?P<host>[^\[\]:@/?#]+))(?::(?P<port>[0-9]*))?")
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,6 +44,10 @@ def json_object(*, required: bool = False) -> dict[str, Any]:
         raise BadRequest("the body is not JSON; send a JSON object") from None
     if not isinstance(body, dict):
         raise Invalid({"body": "is not a JSON object"})
+    try:
+        json.dumps(body, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise Invalid({"body": "holds half of a surrogate pair, which is no character"}) from None
     return body
 
 

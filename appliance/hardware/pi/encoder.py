@@ -89,7 +89,11 @@ class PiEncoder:
             raise HardwareEncoderError(f"the hardware encoder refuses {kbps} kbit/s: {plain(error)}") from error
 
     def force_keyframe(self) -> None:
-        self._running().force_key_frame()
+        encoder = self._running()
+        try:
+            encoder.force_key_frame()
+        except Exception as error:
+            raise HardwareEncoderError(f"the driver refused a keyframe: {plain(error)}") from error
 
     def _running(self) -> Any:
         if self._encoder is None:
