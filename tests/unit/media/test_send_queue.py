@@ -200,3 +200,36 @@ def test_the_backlog_is_what_waits_for_the_network() -> None:
         clock.now = ms / 1000
         queue.put(video(ms))
     assert queue.depth().backlog_ms == pytest.approx(270, abs=35), "and now it takes nothing"
+
+
+def test_nothing_late_is_kept_behind_a_late_keyframe() -> None:
+    clock = Clock()
+    queue = SendQueue(now=clock)
+    queue.open()
+    for ms in range(0, 5000, 100):
+        clock.now = ms / 1000
+        queue.put(video(ms, key=ms in (0, 1000)))
+    assert queue.depth().video_frames <= 10
+    assert queue.awaits_keyframe
+
+
+def test_a_header_in_mid_stream_does_not_overtake_earlier_sound() -> None:
+    queue = SendQueue(now=Clock())
+    queue.open()
+    queue.put(video(0, header=True))
+    queue.put(video(0, key=True))
+    assert drained(queue, 0.0) == [("Vh", 0), ("Vk", 0)]
+    for tag in (audio(20), video(60, header=True), video(60, key=True), audio(40), audio(80)):
+        queue.put(tag)
+    assert drained(queue, 10.0) == [("A", 20), ("A", 40), ("Vh", 60), ("Vk", 60), ("A", 80)]
+
+
+def test_what_was_taken_is_counted_by_track() -> None:
+    clock = Clock()
+    queue = SendQueue(now=clock)
+    queue.open()
+    queue.put(video(0, key=True))
+    assert queue.taken[TagKind.VIDEO].rate() == 0
+    drained(queue, 0.0)
+    assert queue.taken[TagKind.VIDEO].rate() > 0
+    assert queue.taken[TagKind.AUDIO].rate() == 0
