@@ -111,11 +111,11 @@ def test_start_that_is_refused_is_not_followed(run: Run, standin: Standin) -> No
 def test_ctrl_c_ends_the_waiting_and_not_the_push(standin: Standin) -> None:
     standin.answers["POST /api/v1/start"] = (200, {"errMsg": "start:ok"})
     standin.answers["GET /api/v1/status"] = (200, {"state": "CONNECTING"})
-    command = [sys.executable, "-m", "appliance", "--state-dir", str(standin.state_dir), "start"]
     # A shell's background jobs, the tests' own perhaps, inherit a SIGINT that is ignored; a terminal's do not.
-    with subprocess.Popen(
-        command, stderr=subprocess.PIPE, text=True, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)
-    ) as process:
+    as_in_a_terminal = "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    script = f"{as_in_a_terminal}; from appliance.cli import main; sys.exit(main(sys.argv[1:]))"
+    command = [sys.executable, "-c", script, "--state-dir", str(standin.state_dir), "start"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
         assert process.stderr.readline() == "connecting…\n"
         process.send_signal(signal.SIGINT)
