@@ -37,7 +37,7 @@ test: ## install what the tests need, then check everything, ten minutes of soak
 	@$(BIN)/python -c 'import alsaaudio' 2>/dev/null || $(BIN)/pip --disable-pip-version-check install --quiet pyalsaaudio
 	@$(MAKE) lint types
 	$(BIN)/python -m pytest $(ARGS)
-	$(BIN)/python -m tests.soak --minutes $(MINUTES)
+	$(BIN)/python -m tests.soak --minutes $(MINUTES) --seed 7
 
 check: dev lint types unit ## quick: style, types, unit tests
 

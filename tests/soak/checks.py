@@ -48,7 +48,7 @@ class Resources:
     def problems(self) -> list[str]:
         found = []
         for name, values, allowed in (
-            ("threads", self.threads, 3), ("descriptors", self.descriptors, 8), ("MB of memory", self.memory_mb, 12)
+            ("threads", self.threads, 6), ("descriptors", self.descriptors, 8), ("MB of memory", self.memory_mb, 12)
         ):  # fmt: skip
             first, last = self.growth(values)
             if last - first > allowed:
