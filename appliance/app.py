@@ -113,7 +113,8 @@ class Appliance:
             self.board = make_board(board)
             undo.callback(self.board.close)
             settings = self.settings.current
-            self.snapshots = SnapshotFolder(Path(settings.snapshot_folder or state_dir / "snapshots"))
+            self.snapshots = SnapshotFolder(self._snapshot_folder(settings))
+            self.settings.subscribe(lambda old, new, names: self._move_snapshots(new))
             self.engine = Engine(
                 self.settings, BoardInputs(self.board), self.events, self.snapshots, on_crash=on_crash
             )  # fmt: skip
@@ -227,6 +228,13 @@ class Appliance:
 
     def _follow_waiting_image(self, settings: Settings) -> None:
         self.waiting_image.want(settings.waiting_image, settings.waiting_image_hash)
+
+    def _snapshot_folder(self, settings: Settings) -> Path:
+        return Path(settings.snapshot_folder) if settings.snapshot_folder else self._directory.snapshots
+
+    def _move_snapshots(self, settings: Settings) -> None:
+        """New snapshots go to the folder that is set now; what lies in the one before stays there."""
+        self.snapshots.folder = self._snapshot_folder(settings)
 
     def _toggle_torch(self) -> bool:
         self._torch = not self._torch

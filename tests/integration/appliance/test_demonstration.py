@@ -17,6 +17,8 @@ from typing import Any
 
 from PIL import Image
 
+from tests.servers.appliance import ApplianceProcess
+
 ROOT = Path(__file__).parents[3]
 
 
@@ -57,3 +59,15 @@ def test_both_ends_are_shown_and_ctrl_c_ends_it() -> None:
     finally:
         process.kill()
         process.wait(5)
+
+
+def test_snapshots_go_where_the_settings_say_now(tmp_path: Path) -> None:
+    with ApplianceProcess(tmp_path / "box") as box:
+        box.do("startPreview")
+        first = Path(box.do("snapshot")["tempImagePath"])
+        assert first.parent == box.state_dir / "snapshots"
+        box.patch(snapshot__folder=str(tmp_path / "stick"))
+        second = Path(box.do("snapshot")["tempImagePath"])
+        assert second.parent == tmp_path / "stick"
+        assert first.exists() and second.exists()
+        assert [item["name"] for item in box.get("snapshots")["snapshots"]] == [second.name]
