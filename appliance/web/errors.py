@@ -85,7 +85,8 @@ STATUS: tuple[tuple[type[errors.LivePusherError], int], ...] = (
 )
 """First match counts; an error of ours that is not here is 500."""
 
-_NETWORK: tuple[type[errors.LivePusherError], ...] = (
+NETWORK: tuple[type[errors.NetworkError], ...] = (
+    errors.ClockNotSynchronised,
     errors.NameNotResolved,
     errors.ConnectFailed,
     errors.HandshakeFailed,
@@ -93,7 +94,7 @@ _NETWORK: tuple[type[errors.LivePusherError], ...] = (
     errors.LinkBroken,
     errors.GivenUp,
 )
-_NETWORK_CODES = frozenset(leaf.code for leaf in _NETWORK)
+_NETWORK_CODES = frozenset(leaf.code for leaf in NETWORK)
 _FAILURE = {Failure.REFUSED: 409, Failure.INVALID: 422, Failure.TIMEOUT: 504}
 
 

@@ -3,8 +3,9 @@ from __future__ import annotations
 import pytest
 
 from appliance import errors
+from appliance.pusher.operations import Answer, Failure, Operation
 from appliance.web import errors as web_errors
-from appliance.web.errors import STATUS, status_of
+from appliance.web.errors import NETWORK, STATUS, status_of, status_of_answer
 from appliance.web.throttle import TooManyTries
 
 
@@ -42,3 +43,11 @@ def test_no_row_is_hidden_by_an_earlier_one() -> None:
 )
 def test_status(error: errors.LivePusherError, status: int) -> None:
     assert status_of(error) == status
+
+
+def test_what_failed_at_the_network_is_told_as_such() -> None:
+    assert set(NETWORK) == leaves(errors.NetworkError) - {errors.NetworkError}
+    for leaf in NETWORK:
+        answer = Answer(Operation.START, False, "no", leaf.code, Failure.FAILED)
+        assert status_of_answer(answer) == 502, leaf
+    assert status_of_answer(Answer(Operation.START, False, "no", errors.CameraError.code, Failure.FAILED)) == 503
