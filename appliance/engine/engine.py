@@ -91,7 +91,7 @@ class Engine:
         self.pusher = Pusher(
             self, events, rules=rules_of(self._settings), position=self._settings.device_position, on_crash=on_crash
         )
-        self.reports = MediaReports(events, self.pusher.report, lambda: self._settings.max_bitrate)
+        self.reports = MediaReports(events, self.pusher.report)
         self.queue = SendQueue()
         self.video = VideoPipeline(
             self._open_camera, self.queue, self.reports, preview=self.preview,

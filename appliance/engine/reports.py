@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Protocol
 
 from appliance import event_codes as codes
@@ -21,10 +20,9 @@ class Reported(Protocol):
 class MediaReports:
     """Fulfils the pipelines' report protocols. Called in their threads; returns at once."""
 
-    def __init__(self, events: EventBus, report: Reported, target_kbps: Callable[[], int]) -> None:
+    def __init__(self, events: EventBus, report: Reported) -> None:
         self._events = events
         self._report = report
-        self._target_kbps = target_kbps
         self._first_frame = True
         self._position: str | None = None
         self._microphone_failed = False

@@ -42,7 +42,7 @@ def camera_failed_connecting(context: Context, happening: Happening, at: Instant
         context, actions = camera_failed(context, happening, at)
         return context, [*actions, Connect()]
     if context.rules.autopush:
-        return replace(context, camera_missing=True), [*emit_error(happening, camera=happening.position), Connect()]
+        return context, [*emit_error(happening, camera=happening.position), Connect()]
     reason = plain(happening.error) if happening.error is not None else "the camera failed"
     code = happening.error.code if happening.error is not None else codes.OPEN_CAMERA_FAIL
     context, actions = fail(context, reason, code, at)
@@ -57,7 +57,7 @@ def camera_ready(context: Context, happening: Happening, at: Instant) -> Step:
         Resolve(Operation.START_PREVIEW, True),
         Resolve(Operation.SWITCH_CAMERA, True, result={"camera": context.position}),
     ]
-    context = replace(context, switching_from=None, camera_missing=False)
+    context = replace(context, switching_from=None)
     wanted = context.wanted_position
     if wanted is not None and wanted != context.position and context.active:
         return replace(context, position=wanted, switching_from=context.position, wanted_position=None), actions

@@ -101,7 +101,7 @@ def start(context: Context, happening: Happening, at: Instant) -> Step:
     unattended = happening.by == "autopush"
     holds = context.holds if unattended else context.holds - {Hold.OPERATOR}
     context = replace(
-        context, state=State.CONNECTING, holds=holds, video=context.rules.enable_camera, connected=False, camera_missing=False,
+        context, state=State.CONNECTING, holds=holds, video=context.rules.enable_camera, connected=False,
         attempt=0, name_in_use_since=None, error="", error_code=0, start_in_foreground=False,
         unattended_failures=context.unattended_failures if unattended else 0,
     )  # fmt: skip

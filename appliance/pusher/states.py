@@ -104,8 +104,6 @@ class Context:
     """Whether this push has a video track: false when it began with ``enable-camera`` off."""
     connected: bool = False
     """Whether the server has accepted the present push at least once."""
-    camera_missing: bool = False
-    """An unattended push goes on without a camera."""
     attempt: int = 0
     """Reconnects since the push was last stable."""
     name_in_use_since: float | None = None
