@@ -106,8 +106,8 @@ NET_BUSY = _row(
     "uplink too small for min-bitrate",
 )  # fmt: skip
 RECONNECT = _row(
-    1102, "PUSH_WARNING_RECONNECT", _W, "Disconnected; reconnecting in {delay_s} s (attempt {attempt} of {attempts})",
-    "disconnected, reconnecting (attempt n of 3)",
+    1102, "PUSH_WARNING_RECONNECT", _W, "Disconnected; reconnecting in {delay_s} s ({turn})",
+    "disconnected, reconnecting (attempt n of 3, or waiting for a name that is in use)",
 )  # fmt: skip
 HW_ACCELERATION_FAIL = _row(
     1103, "PUSH_WARNING_HW_ACCELERATION_FAIL", _W, "No hardware encoder, encoding in software: {reason}",

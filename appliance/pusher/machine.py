@@ -7,7 +7,7 @@ timer that was cancelled) are answered by :func:`ignore`, on purpose and by name
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from appliance import event_codes as codes
@@ -24,6 +24,7 @@ from appliance.pusher.states import (
     Happening,
     Hold,
     Input,
+    NameWait,
     Redial,
     Reply,
     Resolve,
@@ -102,7 +103,7 @@ def start(context: Context, happening: Happening, at: Instant) -> Step:
     holds = context.holds if unattended else context.holds - {Hold.OPERATOR}
     context = replace(
         context, state=State.CONNECTING, holds=holds, video=context.rules.enable_camera, connected=False,
-        attempt=0, name_in_use_since=None, error="", error_code=0, start_in_foreground=False,
+        attempt=0, name_wait=None, error="", error_code=0, start_in_foreground=False,
         unattended_failures=context.unattended_failures if unattended else 0,
     )  # fmt: skip
     actions: list[Action] = [CancelTimer(Timer.RETRY), Wait()]
@@ -207,7 +208,7 @@ def restart_unattended(context: Context, happening: Happening, at: Instant) -> S
 def published(context: Context, happening: Happening, at: Instant) -> Step:
     paused = bool(context.holds)
     context = replace(
-        context, state=State.PAUSED if paused else State.PUSHING, connected=True, name_in_use_since=None, error="", error_code=0
+        context, state=State.PAUSED if paused else State.PUSHING, connected=True, name_wait=None, error="", error_code=0
     )  # fmt: skip
     return context, [Resolve(Operation.START, True), SetTimer(Timer.STABLE, retry.STABLE_S)]
 
@@ -221,19 +222,21 @@ def lost(context: Context, happening: Happening, at: Instant) -> Step:
     error = happening.error
     reason = plain(error) if error is not None else "the connection ended"
     code = error.code if error is not None else codes.SOCKET_BROKEN
-    context = replace(context, error=reason, error_code=code)
+    in_use = isinstance(error, ServerRefused) and error.name_in_use
+    wait = (context.name_wait or NameWait(at.monotonic)).again() if in_use else None
+    context = replace(context, error=reason, error_code=code, name_wait=wait)
     actions = [*emit_error(happening), CancelTimer(Timer.STABLE)]
-    if isinstance(error, ServerRefused) and error.name_in_use:
-        since = context.name_in_use_since if context.name_in_use_since is not None else at.monotonic
-        if at.monotonic - since < retry.NAME_IN_USE_LIMIT_S:
-            waiting = replace(context, name_in_use_since=since)
-            return _retry(waiting, retry.NAME_IN_USE_DELAY_S, max(1, context.attempt), at, actions)
-    else:
-        context = replace(context, name_in_use_since=None)
+    details: dict[str, object]
+    if wait is not None and (left_s := round(wait.since_s + retry.NAME_IN_USE_LIMIT_S - at.monotonic)) > 0:
+        turn = f"attempt {wait.refusals}; the stream name is in use and is waited for, up to {left_s} s more"
+        details = {"attempt": wait.refusals, "name_in_use": True, "left_s": left_s, "turn": turn}
+        return _retry(context, retry.NAME_IN_USE_DELAY_S, details, at, actions)
     unattended_again = context.rules.autopush and context.unattended_failures > 0
     delay_s = None if unattended_again else retry.reconnect_delay_s(context.attempt + 1)
     if delay_s is not None:
-        return _retry(replace(context, attempt=context.attempt + 1), delay_s, context.attempt + 1, at, actions)
+        attempt, attempts = context.attempt + 1, len(retry.RECONNECT_DELAYS_S)
+        details = {"attempt": attempt, "attempts": attempts, "turn": f"attempt {attempt} of {attempts}"}
+        return _retry(replace(context, attempt=attempt), delay_s, details, at, actions)
     if not unattended_again:
         # once an outage: the attempts of the hours that follow are visible by their own warnings
         actions.append(Emit(codes.NET_DISCONNECT, {"attempts": context.attempt, "reason": reason}))
@@ -241,10 +244,10 @@ def lost(context: Context, happening: Happening, at: Instant) -> Step:
     return context, actions + more
 
 
-def _retry(context: Context, delay_s: float, attempt: int, at: Instant, actions: list[Action]) -> Step:
+def _retry(context: Context, delay_s: float, details: Mapping[str, object], at: Instant, actions: list[Action]) -> Step:
+    """Connect again later; ``details`` and the delay are told by 1102."""
     delay_s = round(retry.jittered(delay_s, at.chance), 2)
-    details = {"delay_s": delay_s, "attempt": attempt, "attempts": len(retry.RECONNECT_DELAYS_S)}
-    actions = [*actions, Emit(codes.RECONNECT, details), SetTimer(Timer.RETRY, delay_s)]
+    actions = [*actions, Emit(codes.RECONNECT, {"delay_s": delay_s, **details}), SetTimer(Timer.RETRY, delay_s)]
     return replace(context, state=State.RECONNECTING), actions
 
 

@@ -201,7 +201,8 @@ class Pusher:
             "paused": Hold.OPERATOR in context.holds,
             "background": Hold.BACKGROUND in context.holds,
             "reconnect": {
-                "attempt": max(context.attempt, 1 if context.name_in_use_since is not None else 0),
+                "attempt": context.attempt if context.name_wait is None else context.name_wait.refusals,
+                "nameInUse": context.name_wait is not None,
                 "nextInSeconds": None if retry_due is None else round(max(0.0, retry_due - self._now()), 1),
             },
             **figures,

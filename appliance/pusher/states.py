@@ -86,6 +86,19 @@ class Rules:
 
 
 @dataclass(frozen=True, slots=True)
+class NameWait:
+    """The server says that the stream name is in use, as it does until it notices that our last session is dead: since
+    when (monotonic seconds), and how often it has said so."""
+
+    since_s: float
+    refusals: int = 0
+
+    def again(self) -> NameWait:
+        """It says so once more."""
+        return NameWait(self.since_s, self.refusals + 1)
+
+
+@dataclass(frozen=True, slots=True)
 class Context:
     """All that the machine knows. A step makes a new one."""
 
@@ -106,7 +119,8 @@ class Context:
     """Whether the server has accepted the present push at least once."""
     attempt: int = 0
     """Reconnects since the push was last stable."""
-    name_in_use_since: float | None = None
+    name_wait: NameWait | None = None
+    """Not None while the name is waited for, which uses up no attempts."""
     unattended_failures: int = 0
     start_in_foreground: bool = False
     """The background ended an unattended push: it begins again when the background ends."""

@@ -83,11 +83,15 @@ def test_a_name_in_use_is_waited_out(appliance: ApplianceProcess, nginx: Nginx, 
     assert refused["details"]["status"] == "NetStream.Publish.BadName"
     again = appliance.wait_for(3004, 8, count=2)
     assert 4.4 < again["monotonic"] - refused["monotonic"] < 6.2
-    assert {event["details"]["attempt"] for event in appliance.events(1102)} == {1}
+    first, second = appliance.events(1102)[:2]
+    assert [event["details"]["attempt"] for event in (first, second)] == [1, 2]
+    assert "attempt 1; the stream name is in use and is waited for, up to 120 s more" in first["text"]
+    assert second["details"]["left_s"] == 115
+    assert appliance.status()["reconnect"]["nameInUse"] is True
     other_publisher.closed()
     appliance.wait_for(1002, 8)
     appliance.wait_state("PUSHING")
-    assert appliance.status()["reconnect"]["attempt"] == 0
+    assert appliance.status()["reconnect"] == {"attempt": 0, "nameInUse": False, "nextInSeconds": None}
     appliance.do("stop")
 
 

@@ -24,6 +24,7 @@ from appliance.pusher.states import (
     Hold,
     Input,
     MediaPlan,
+    NameWait,
     Reply,
     Resolve,
     Rules,
@@ -57,6 +58,10 @@ def emitted(actions: list[Action]) -> list[int]:
     return [action.code for action in actions if isinstance(action, Emit)]
 
 
+def reconnects(actions: list[Action]) -> list[dict[str, object]]:
+    return [dict(action.details) for action in actions if isinstance(action, Emit) and action.code == codes.RECONNECT]
+
+
 def timer(actions: list[Action], which: Timer) -> float:
     return [a.delay_s for a in actions if isinstance(a, SetTimer) and a.timer is which][-1]
 
@@ -79,7 +84,7 @@ contexts = st.builds(
     preview=st.booleans(),
     video=st.booleans(),
     attempt=st.integers(0, 3),
-    name_in_use_since=st.sampled_from([None, 0.0, 99.0]),
+    name_wait=st.sampled_from([None, NameWait(-20.0, 24), NameWait(99.0, 1)]),
     unattended_failures=st.integers(0, 100),
 )
 errors = st.sampled_from(
@@ -201,14 +206,33 @@ def test_a_stopped_unattended_box_stays_stopped() -> None:
 def test_a_name_in_use_is_waited_out_without_using_up_attempts() -> None:
     in_use = Happening(Input.LOST, error=ServerRefused("name in use", "NetStream.Publish.BadName"))
     context = PUSHING
-    for second in range(0, 110, 5):
+    for number, second in enumerate(range(0, 120, 5), 1):
         context, actions = drive(context, in_use, at=Instant(float(second)))
         assert context.state is State.RECONNECTING
         assert context.attempt == 0
         assert timer(actions, Timer.RETRY) == retry.NAME_IN_USE_DELAY_S
-    for second in (130, 135, 140, 145):
-        context, actions = drive(context, in_use, at=Instant(float(second)))
+        left_s = 120 - second
+        turn = f"attempt {number}; the stream name is in use and is waited for, up to {left_s} s more"
+        told = {"delay_s": 5.0, "attempt": number, "name_in_use": True, "left_s": left_s, "turn": turn}
+        assert reconnects(actions) == [told]
+    for number in (1, 2, 3):
+        context, actions = drive(context, in_use, at=Instant(115.0 + 5 * number))
+        told = {"delay_s": 2.0 ** (number - 1), "attempt": number, "attempts": 3, "turn": f"attempt {number} of 3"}
+        assert reconnects(actions) == [told], "from then on it is a failure like others"
+    context, actions = drive(context, in_use, at=Instant(140.0))
     assert context.state is State.FAILED
+
+
+def test_a_name_that_is_taken_after_another_failure_is_waited_for_anew() -> None:
+    in_use = Happening(Input.LOST, error=ServerRefused("name in use", "NetStream.Publish.BadName"))
+    context, _ = drive(PUSHING, in_use, in_use, at=Instant(0.0))
+    assert context.name_wait == NameWait(0.0, 2)
+    context, _ = drive(context, LOST, at=Instant(60.0))
+    assert (context.name_wait, context.attempt) == (None, 1)
+    context, _ = drive(context, in_use, at=Instant(100.0))
+    assert context.name_wait == NameWait(100.0, 1)
+    context, _ = drive(context, Input.PUBLISHED)
+    assert context.name_wait is None
 
 
 def test_stop_cancels_everything_and_answers_when_the_session_ended() -> None:

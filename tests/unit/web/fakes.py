@@ -89,7 +89,7 @@ class FakeOperations:
             "state": self.state, "since": self.since, "url": TARGET, "muted": self.muted, "preview": self.preview,
             "camera": {"position": self.position, "name": f"test camera {self.position}"},
             "paused": self.state == "PAUSED", "background": self.background,
-            "reconnect": {"attempt": 0, "nextInSeconds": None}, "errors": self.errors,
+            "reconnect": {"attempt": 0, "nameInUse": False, "nextInSeconds": None}, "errors": self.errors,
             "net": {
                 "videoBitrate": 812 if live else 0, "audioBitrate": 48 if live else 0, "targetBitrate": 850,
                 "videoFPS": 29.7 if live else 0, "videoGOP": 2.0, "videoWidth": 960, "videoHeight": 540,

@@ -15,10 +15,11 @@ export function showSummary(status) {
     if (net.droppedFrames) rows.push(["Dropped", `${net.droppedFrames} pictures`]);
     if (net.encoder) rows.push(["Encoder", net.encoder]);
   }
-  const { attempt, nextInSeconds } = status.reconnect || {};
+  const { attempt, nextInSeconds, nameInUse } = status.reconnect || {};
   if (status.state === "RECONNECTING" || (status.state === "FAILED" && nextInSeconds !== null && nextInSeconds !== undefined)) {
     const next = nextInSeconds === null || nextInSeconds === undefined ? "now" : `in ${Math.ceil(nextInSeconds)} s`;
-    rows.push(["Next try", attempt ? `${next} (attempt ${attempt})` : next]);
+    const why = nameInUse ? "; the stream name is still in use" : "";
+    rows.push(["Next try", attempt ? `${next} (attempt ${attempt}${why})` : next]);
   }
   fillPairs(find("#status"), rows);
   showTroubles([...(status.errors || []).map(inText), ...expiry(status), ...webhook(status)]);
