@@ -1,0 +1,1 @@
+"""The adaptive bitrate on links that change: against what could have been delivered, and beside the rules of others."""
