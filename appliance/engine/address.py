@@ -71,7 +71,7 @@ class PushAddresses:
         if not settings.url or settings.push_key:
             return None
         try:
-            return signed_url.expiry(push_address.parse(settings.url, settings.stream_key).stream)
+            return signed_url.expires(push_address.parse(settings.url, settings.stream_key))
         except ValueError:
             return None
 

@@ -1,4 +1,5 @@
-"""Push addresses that run out: Tencent Cloud's ``txSecret`` and ``txTime`` in the stream's query. Pure.
+"""Push addresses that run out: Tencent Cloud's ``txSecret`` and ``txTime`` in the stream's query, or, in addresses of the
+older form (``/app?query/stream``), in the app's. Pure.
 
 ``txTime`` is the second, since 1970 and in hexadecimal digits, after which the server takes the address no more, and
 ``txSecret`` is ``md5(key + stream + txTime)`` with the stream's name without its query and ``txTime`` as it stands in
@@ -22,9 +23,15 @@ _HEX = re.compile(r"[0-9A-Fa-f]{1,10}")
 _LAST_S = 253402128000  # two days before the year 10000, the last that can be written as a date in every time zone
 
 
-def expiry(stream: str) -> int | None:
-    """Until when a stream's name with its query may be used, in seconds since 1970; None when it does not say."""
-    for parameter in stream.partition("?")[2].split("&"):
+def expires(address: PushAddress) -> int | None:
+    """Until when ``address`` may be used, in seconds since 1970; None when it does not say."""
+    until = expiry(address.stream)
+    return until if until is not None else expiry(address.app)
+
+
+def expiry(part: str) -> int | None:
+    """As :func:`expires`, of a stream or an app with its query."""
+    for parameter in part.partition("?")[2].split("&"):
         name, _, value = parameter.partition("=")
         if name == _TIME:
             until = int(value, 16) if _HEX.fullmatch(value) else None
@@ -48,15 +55,27 @@ def sign(key: str, stream: str, valid_for_s: int, now_s: float) -> str:
 
 
 def signed(address: PushAddress, key: str, valid_for_s: int, now_s: float) -> PushAddress:
-    """``address`` with a fresh signature in the place of an old one, or behind the other parameters, whose order and
-    spelling stay."""
-    name, _, query = address.stream.partition("?")
-    fresh: list[str] = [sign(key, name, valid_for_s, now_s)]
+    """``address`` with a fresh signature in the place of an old one, wherever that stands, or behind the stream's
+    parameters. The order and the spelling of the others stay."""
+    fresh = sign(key, address.stream, valid_for_s, now_s)
+    app, stream = address.app, address.stream
+    if _is_signed(app):
+        app = _renewed(app, fresh)
+    if _is_signed(stream) or app is address.app:
+        stream = _renewed(stream, fresh)
+    return replace(address, app=app, stream=stream)
+
+
+def _is_signed(part: str) -> bool:
+    return any(parameter.partition("=")[0] in (_SECRET, _TIME) for parameter in part.partition("?")[2].split("&"))
+
+
+def _renewed(part: str, fresh: str) -> str:
+    name, _, query = part.partition("?")
     parameters: list[str] = []
     for parameter in query.split("&") if query else []:
-        if parameter.partition("=")[0] in (_SECRET, _TIME):
-            parameters += fresh
-            fresh = []
-        else:
+        if parameter.partition("=")[0] not in (_SECRET, _TIME):
             parameters.append(parameter)
-    return replace(address, stream=f"{name}?{'&'.join(parameters + fresh)}")
+        elif fresh not in parameters:
+            parameters.append(fresh)
+    return f"{name}?{'&'.join(parameters if fresh in parameters else [*parameters, fresh])}"

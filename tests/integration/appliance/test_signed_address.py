@@ -24,14 +24,17 @@ STREAM = "confidential-name"
 
 
 class Names:
-    """An RTMP server that notes the stream names it is asked for; it accepts as many as ``accepts``, and denies the
-    rest."""
+    """An RTMP server that notes the addresses and stream names it is asked for, and accepts all of them or none."""
 
     def __init__(self, *, accepts: bool) -> None:
         self.names: list[str] = []
+        self.addresses: list[str] = []
         self._accepts = accepts
 
     def __call__(self, peer: Peer) -> None:
+        connect = peer.until("connect")
+        self.addresses.append(str(connect.information["tcUrl"]))
+        peer.grant(connect)
         command = peer.until("publish")
         self.names.append(str(command.arguments[1]))
         if self._accepts:
@@ -93,6 +96,24 @@ def test_each_connection_is_signed_afresh(tmp_path: Path, caplog: pytest.LogCapt
     assert status["urlExpires"] is None
     for text in (told, shown, caplog.text):
         assert not any(part in text for part in (KEY, STREAM, "txSecret=", "stale"))
+
+
+def test_the_older_form_of_an_address_is_signed_where_its_signature_stands(tmp_path: Path) -> None:
+    """``/app?query/stream``: the query, and so the signature, reaches the server with the app."""
+    script = Names(accepts=True)
+    with FaultyServer(script) as server:
+        url = f"{server.url}?a=1&txSecret=stale&txTime=1/{STREAM}"
+        with running(tmp_path, url=url, push_key=KEY) as appliance:
+            start(appliance)
+            until(lambda: script.names)
+            status = appliance.operations.status()
+            told = json.dumps(events(appliance)) + json.dumps(status)
+    before, _, query = script.addresses[0].partition("?")
+    plain, secret, until_when = query.split("&")
+    assert (before, plain, script.names[0]) == (server.url, "a=1", STREAM)
+    digits = until_when.removeprefix("txTime=")
+    assert secret == "txSecret=" + hashlib.md5(f"{KEY}{STREAM}{digits}".encode()).hexdigest()
+    assert not any(part in told for part in (KEY, STREAM, "txSecret=", "stale"))
 
 
 def test_nothing_is_sent_before_the_clock_is_right(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

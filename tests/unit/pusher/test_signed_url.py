@@ -6,7 +6,7 @@ import hashlib
 
 import pytest
 
-from appliance.pusher.signed_url import expiry, sign, signed, warnings_due
+from appliance.pusher.signed_url import expires, expiry, sign, signed, warnings_due
 from appliance.settings.push_address import parse
 
 KEY = "e12c46f2612d5106e2034781ab261ca3"
@@ -75,6 +75,34 @@ def test_a_fresh_signature_takes_the_old_ones_place(stream: str, wanted: str) ->
     fresh = signed(address, KEY, 3600, UNTIL - 3600)
     assert fresh.stream == wanted
     assert (fresh.host, fresh.app, fresh.tc_url) == (address.host, address.app, address.tc_url)
+
+
+@pytest.mark.parametrize(
+    ("path", "app", "stream"),
+    [
+        ("live?txSecret=old&txTime=1/test", f"live?{EXAMPLE}", "test"),
+        ("live?vhost=x&txTime=1&a=%2F/test", f"live?vhost=x&{EXAMPLE}&a=%2F", "test"),
+        ("live?txTime=1/test?txSecret=old", f"live?{EXAMPLE}", f"test?{EXAMPLE}"),
+        ("live?vhost=x/test", "live?vhost=x", f"test?{EXAMPLE}"),
+    ],
+)
+def test_the_older_form_with_the_query_at_the_app(path: str, app: str, stream: str) -> None:
+    fresh = signed(parse(f"rtmp://push.example/{path}"), KEY, 3600, UNTIL - 3600)
+    assert (fresh.app, fresh.stream) == (app, stream)
+    assert fresh.tc_url == f"rtmp://push.example/{app}"
+    assert "f85a2ab3" not in fresh.redacted() + repr(fresh)
+
+
+@pytest.mark.parametrize(
+    ("path", "until"),
+    [
+        ("live?txSecret=x&txTime=5C271099/test", UNTIL),
+        ("live?txTime=1/test?txTime=5C271099", UNTIL),
+        ("live?vhost=x/test", None),
+    ],
+)
+def test_until_when_in_the_older_form(path: str, until: int | None) -> None:
+    assert expires(parse(f"rtmp://push.example/{path}")) == until
 
 
 def test_server_and_key_as_two_fields() -> None:
