@@ -10,12 +10,12 @@ import hashlib
 import io
 import json
 import logging
-import os
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from PIL import Image
+
+from appliance.files import write_whole
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +39,7 @@ def key_of(source: str) -> str:
 def save(path: Path, held: Held) -> None:
     """Raises OSError; then what lay there before is still there."""
     comment = json.dumps({"source": held.key, "md5": held.md5}).encode()
-    _write(path, jpeg(held.image, comment))
+    write_whole(path, jpeg(held.image, comment))
 
 
 def jpeg(image: Image.Image, comment: bytes = b"") -> bytes:
@@ -60,23 +60,3 @@ def load(path: Path) -> Held | None:
     except Exception as error:  # noqa: BLE001  # whatever a damaged file makes a decoder raise
         log.warning("%s is not used: %s", path.name, type(error).__name__)
         return None
-
-
-def _write(path: Path, data: bytes) -> None:
-    """Give ``path`` a new content in one step."""
-    partial = path.with_name(f"{path.name}.new")
-    try:
-        with partial.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    except OSError:
-        with suppress(OSError):
-            partial.unlink()
-        raise
-    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)

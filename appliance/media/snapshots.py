@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import re
 from collections.abc import Sequence
 from datetime import datetime
@@ -15,6 +14,7 @@ import av
 from PIL import Image
 
 from appliance.errors import StateDirectoryError
+from appliance.files import write_whole
 from appliance.media.live_picture import jpeg_of
 
 log = logging.getLogger(__name__)
@@ -40,15 +40,7 @@ class SnapshotFolder:
                 turn += 1
                 name = f"{base}-{turn}.jpg"
             target = self.folder / name
-            partial = target.with_suffix(".part")
-            try:
-                with partial.open("wb") as file:
-                    file.write(data)
-                    file.flush()
-                    os.fsync(file.fileno())
-                partial.replace(target)
-            finally:
-                partial.unlink(missing_ok=True)
+            write_whole(target, data)
         except OSError as error:
             reason = f"cannot save a snapshot in {self.folder}: {error.strerror or error}"
             raise StateDirectoryError(reason, {"path": str(self.folder)}) from error

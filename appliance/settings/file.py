@@ -1,15 +1,12 @@
 """The settings file: TOML whose dotted names are nested tables, edited in place so that comments survive.
 
-Writing never leaves half a file: the new text goes to a temporary file beside it, is flushed to the disk, read back and
-compared, and takes the old one's name in one step. The same text is kept as ``settings.toml.bak``, the last one known
-to be good, for the day when a hand's edit or a dying card makes the file unreadable.
+Writing never leaves half a file (:mod:`appliance.files`). The same text is kept as ``settings.toml.bak``, the last one
+known to be good, for the day when a hand's edit or a dying card makes the file unreadable.
 """
 
 from __future__ import annotations
 
-import errno
 import logging
-import os
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -21,6 +18,7 @@ from tomlkit.items import AbstractTable
 from tomlkit.toml_document import TOMLDocument
 
 from appliance.errors import StateDirectoryError
+from appliance.files import write_whole
 
 log = logging.getLogger(__name__)
 
@@ -170,14 +168,15 @@ class SettingsFile:
         troubles.append(f"{self.backup.name} is used instead")
         if aside:
             with suppress(OSError):
-                self._replace(self.path, text)  # else the next start would find no file, and take the defaults
+                # else the next start would find no file, and take the defaults
+                write_whole(self.path, text.encode(), mode=_MODE)
         return document, troubles
 
     def write(self, document: TOMLDocument) -> None:
         """Store; :class:`StateDirectoryError` when that fails, and then the file is as it was."""
         text = tomlkit.dumps(document)
         try:
-            self._replace(self.path, text)
+            write_whole(self.path, text.encode(), mode=_MODE)
         except OSError as error:
             where = self.path.parent
             raise StateDirectoryError(f"the settings cannot be stored in {where}: {_why(error)}") from error
@@ -198,32 +197,9 @@ class SettingsFile:
         """Keep ``text`` as the backup. The file itself is good, so a failure here is only noted."""
         try:
             if not self.backup.exists() or self.backup.read_bytes() != text.encode():
-                self._replace(self.backup, text)
+                write_whole(self.backup, text.encode(), mode=_MODE)
         except OSError as error:
             log.warning("%s cannot be written: %s", self.backup.name, _why(error))
-
-    def _replace(self, path: Path, text: str) -> None:
-        """Give ``path`` a new content in one step. The temporary file is read back before it counts."""
-        temporary = path.with_name(f"{path.name}.new")
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, _MODE)
-        try:
-            with open(descriptor, "wb") as stream:
-                os.fchmod(stream.fileno(), _MODE)
-                stream.write(text.encode())
-                stream.flush()
-                os.fsync(stream.fileno())
-            if temporary.read_bytes() != text.encode():
-                raise OSError(errno.EIO, "what was written reads back differently")
-            os.replace(temporary, path)
-        except OSError:
-            with suppress(OSError):
-                temporary.unlink()
-            raise
-        directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(directory)
-        finally:
-            os.close(directory)
 
     def _move_aside(self) -> str:
         """Rename the file to the first free ``.broken-N``; the new name, or empty when that cannot be done."""

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from appliance.errors import StateDirectoryError
+from appliance.files import write_whole
 
 
 class SecretFile:
@@ -39,31 +40,13 @@ class SecretFile:
 
     def write(self, text: str) -> None:
         """Replace the file; after a power cut there is the old one or the new one. Raises StateDirectoryError."""
-        temporary = self.path.with_name(f".{self.path.name}.{os.getpid()}.{threading.get_ident()}")
         with self._lock:
             try:
-                self._replace(temporary, text)
+                self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                write_whole(self.path, text.encode(), mode=0o600, shared=True)
             except OSError as error:
-                with contextlib.suppress(OSError):
-                    temporary.unlink()
                 raise StateDirectoryError(f"{self.path} cannot be written: {error.strerror or error}") from error
             self._seen = None
-
-    def _replace(self, temporary: Path, text: str) -> None:
-        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with contextlib.suppress(FileNotFoundError):
-            temporary.unlink()
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-        with open(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, self.path)
-        folder = os.open(self.path.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(folder)  # the rename itself must survive the power cut too
-        finally:
-            os.close(folder)
 
     @contextlib.contextmanager
     def exclusive(self) -> Iterator[None]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from contextlib import suppress
 from pathlib import Path
+
+from appliance.files import write_whole
 
 
 def mark_of(url: str) -> str:
@@ -31,18 +32,8 @@ class PositionFile:
 
     def write(self, url: str, delivered: int) -> None:
         """Replace the file: after a power cut there is the old one or the new one. Raises OSError."""
-        temporary = self._path.with_name(f".{self._path.name}.new")
-        try:
-            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-            with open(descriptor, "w", encoding="utf-8") as file:
-                json.dump({"receiver": mark_of(url), "delivered": delivered}, file)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, self._path)
-        except OSError:
-            with suppress(OSError):
-                temporary.unlink()
-            raise
+        text = json.dumps({"receiver": mark_of(url), "delivered": delivered})
+        write_whole(self._path, text.encode(), mode=0o600)
 
     def forget(self) -> None:
         """Take the file away. Harmless when there is none."""

@@ -311,7 +311,7 @@ def full_disk(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(descriptor: int) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("appliance.media.kept_image.os.fsync", refuse)
+    monkeypatch.setattr("appliance.files.os.fsync", refuse)
 
 
 @pytest.mark.usefixtures("full_disk")

@@ -312,7 +312,7 @@ def test_what_cannot_be_stored_is_not_in_force(
     monkeypatch.undo()
     assert store.current.mode == "HD"
     assert box.text == before
-    assert not box.path.with_name("settings.toml.new").exists()
+    assert {path.name for path in box.path.parent.iterdir()} == {"settings.toml", "settings.toml.bak"}
     assert store.change({"mode": "SD"}, by="a test") == ["mode"]
 
 
