@@ -87,6 +87,11 @@ class CameraEncoder(Protocol):
         """The next picture is a keyframe; raises HardwareEncoderError."""
         ...
 
+    def progress(self) -> int:
+        """How many pictures it is through with since its start, encoded or left out to keep the bitrate; what it
+        was too slow for does not count. Raises HardwareEncoderError once it has failed in flight."""
+        ...
+
     def stop(self) -> None:
         """Stop encoding; the camera stays open. Harmless when not started."""
         ...

@@ -84,6 +84,7 @@ class VideoEncoding:
         self._applied: int | None = None
         self._keyframe_asked_at = -math.inf
         self._keeping_up = KeepingUp()
+        self._done = 0
         self._failures: list[float] = []
         self._frames = RateMeter()
         self._bits = RateMeter()
@@ -119,8 +120,8 @@ class VideoEncoding:
         self._drop_encoder()
         if hardware is not None:
             try:
-                self._keeping_up = KeepingUp()
-                hardware.start(self._at_bitrate(spec), self._put_from_hardware)
+                self._keeping_up, self._done = KeepingUp(), 0
+                hardware.start(self._at_bitrate(spec), self._put_encoded)
                 self._hardware = hardware
             except HardwareEncoderError as error:
                 self._hardware_lost(error)
@@ -203,18 +204,26 @@ class VideoEncoding:
             self._using = None
 
     def _watch_hardware(self) -> None:
-        """A hardware encoder that gives too few pictures of those the camera has gives way to the software (1107)."""
+        """A hardware encoder that fails (1103), or gets through too few of the pictures the camera has (1107), gives way
+        to the software."""
+        hardware = self._hardware
+        if hardware is None:
+            return
         now = self._now()
         self._keeping_up.offered(now)
-        hardware = self._hardware
-        if hardware is not None and self._keeping_up.behind(now):
+        try:
+            done = hardware.progress()
+        except HardwareEncoderError as error:
+            self._hardware_lost(error)
+            self._using = None
+            return
+        for _ in range(done - self._done):
+            self._keeping_up.delivered(now)
+        self._done = done
+        if self._keeping_up.behind(now):
             self._drop_encoder()
             self._hardware_failed = True
             self._reports.encoder_switched(hardware.name, SoftwareEncoder.name)
-
-    def _put_from_hardware(self, picture: EncodedPicture) -> None:
-        self._keeping_up.delivered(self._now())
-        self._put_encoded(picture)
 
     def _put_encoded(self, picture: EncodedPicture) -> None:
         with self._lock:

@@ -1,8 +1,15 @@
 """The V4L2 H.264 encoder of the Pi 4, Zero 2 W and older, behind an open picamera2 camera.
 
 picamera2 feeds it from the camera loop and calls the output from the encoder's poll thread: nothing there may block, and
-nothing may be raised there, or pictures stop for good. On boards without the hardware its ``H264Encoder`` is silently
-another class, libx264: that one is never used here.
+nothing may be raised there, or pictures stop for good (:mod:`appliance.hardware.pi.guarded`). On boards without the
+hardware its ``H264Encoder`` is silently another class, libx264: that one is never used here.
+
+What picamera2 0.3.38 sets, all before the first picture: bitrate, picture formats, keyframe interval, the parameter sets
+with each keyframe, level 4.0 (4.2 where the size and rate need it), and, if asked, the frame rate. It is asked here: the
+firmware counts the bits of a second by that rate, and takes 30 where nothing is said. In flight only bitrate and keyframes
+are set, here. Profile (high) and rate control (variable) are left as the driver has them: the firmware knows no constant rate
+together with CABAC, and refuses to start or stalls with it. Its "variable" keeps to the bitrate all the same, by leaving
+pictures out when the bits have run out.
 """
 
 from __future__ import annotations
@@ -18,6 +25,7 @@ from appliance.hardware.libraries import load
 from appliance.hardware.pi import v4l2
 from appliance.hardware.pi.bounded import within
 from appliance.hardware.pi.frames import monotonic_s
+from appliance.hardware.pi.guarded import guarded
 from appliance.media.sources import EncodedPicture, VideoSpec
 
 log = logging.getLogger(__name__)
@@ -43,6 +51,16 @@ def hardware_encoder_present() -> bool:
     return isinstance(encoders.H264Encoder, type) and issubclass(encoders.H264Encoder, v4l2_encoder)
 
 
+def bitrate_limits() -> v4l2.Limits | None:
+    """The bitrates that the encoder takes, in bit/s; None where it does not say."""
+    try:
+        with v4l2.open_device(CODEC_DEVICE) as device:
+            return v4l2.limits(device, v4l2.BITRATE)
+    except OSError as error:
+        log.debug("%s does not tell its limits: %s", CODEC_DEVICE, plain(error))
+        return None
+
+
 class PiEncoder:
     """See :class:`appliance.media.sources.CameraEncoder`. ``camera()`` gives the open Picamera2, or None."""
 
@@ -51,6 +69,9 @@ class PiEncoder:
     def __init__(self, camera: Callable[[], Any | None]) -> None:
         self._camera = camera
         self._encoder: Any = None
+        self._limits: v4l2.Limits | None = None
+        self._bitrate = 0
+        self._told = False
         self.session: tuple[VideoSpec, Callable[[EncodedPicture], None]] | None = None
         """What it was started with, while it runs."""
 
@@ -66,12 +87,16 @@ class PiEncoder:
                 f"the hardware encoder takes the camera's {width}x{height} as it is, not {spec.width}x{spec.height}"
             )
 
+        self._limits = bitrate_limits()
+        self._bitrate = self._taken(spec.bitrate_kbps)
+
         def begin() -> Any:
-            encoder = load("picamera2.encoders").H264Encoder(
-                bitrate=spec.bitrate_kbps * 1000,
+            encoder = guarded(load("picamera2.encoders").H264Encoder)(
+                bitrate=self._bitrate,
                 repeat=True,
                 iperiod=max(1, round(spec.fps * spec.keyframe_interval_s)),
                 framerate=spec.fps,
+                enable_sps_framerate=True,
             )
             camera.start_encoder(encoder, _output(encoder, on_picture), name="main")
             return encoder
@@ -83,17 +108,42 @@ class PiEncoder:
         self.session = spec, on_picture
 
     def set_bitrate(self, kbps: int) -> None:
+        encoder, bits = self._running(), self._taken(kbps)
+        if bits == self._bitrate:
+            return
         try:
-            v4l2.set_bitrate(self._running().vd, kbps * 1000)
-        except (OSError, ValueError, AttributeError) as error:
+            v4l2.put(encoder.vd, v4l2.BITRATE, bits)
+        except (OSError, ValueError) as error:
             raise HardwareEncoderError(f"the hardware encoder refuses {kbps} kbit/s: {plain(error)}") from error
+        self._bitrate = bits
 
     def force_keyframe(self) -> None:
+        # not through picamera2, which asks for it in the camera loop, where a refusal would end that
         encoder = self._running()
         try:
-            encoder.force_key_frame()
-        except Exception as error:
+            v4l2.put(encoder.vd, v4l2.FORCE_KEY_FRAME, 1)
+        except (OSError, ValueError) as error:
             raise HardwareEncoderError(f"the driver refused a keyframe: {plain(error)}") from error
+
+    def progress(self) -> int:
+        watch = self._running().watch
+        watch.look()
+        if watch.failure is not None:
+            raise HardwareEncoderError(f"the hardware encoder failed: {plain(watch.failure)}")
+        return int(watch.done)
+
+    def _taken(self, kbps: int) -> int:
+        """The bitrate, in bit/s, that the encoder is set to when asked for ``kbps``."""
+        wanted = kbps * 1000
+        if self._limits is None:
+            return wanted
+        if not self._limits.minimum <= wanted <= self._limits.maximum and not self._told:
+            self._told = True
+            log.warning(
+                "the hardware encoder takes %d to %d kbit/s; %d kbit/s is asked for",
+                self._limits.minimum // 1000, self._limits.maximum // 1000, kbps,
+            )  # fmt: skip
+        return self._limits.within(wanted)
 
     def _running(self) -> Any:
         if self._encoder is None:
@@ -128,6 +178,7 @@ def _output(encoder: Any, on_picture: Callable[[EncodedPicture], None]) -> Any:
             try:
                 if audio or frame is None:
                     return
+                encoder.watch.delivered()
                 # in microseconds after the sensor's time of the first picture
                 first = encoder.firsttimestamp
                 time_s = monotonic_s(None if first is None else (first + (timestamp or 0)) * 1000)

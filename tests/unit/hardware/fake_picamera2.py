@@ -196,12 +196,11 @@ class FakeOutput:
 class FakeV4L2Encoder:
     """``outputframe`` is called with times relative to the first picture's, as the real one does."""
 
-    def __init__(self, bitrate: int, repeat: bool, iperiod: int, framerate: int) -> None:
+    def __init__(self, bitrate: int, repeat: bool, iperiod: int, framerate: int, enable_sps_framerate: bool) -> None:
         self.bitrate, self.repeat, self.iperiod, self.framerate = bitrate, repeat, iperiod, framerate
         self.firsttimestamp: int | None = None
         self.vd: Any = None
         self.output: Any = None
-        self.wants_keyframe = 0
         self._number = 0
 
     def start(self) -> None:
@@ -209,9 +208,6 @@ class FakeV4L2Encoder:
 
     def stop(self) -> None:
         self.vd.close()
-
-    def force_key_frame(self) -> None:
-        self.wants_keyframe += 1
 
     def encode(self, request: FakeRequest) -> None:
         stamp = request.sensor_ns // 1000

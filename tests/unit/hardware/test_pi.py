@@ -278,12 +278,13 @@ def test_the_encoder_delivers_beside_the_pictures(
     assert times == sorted(times)
     assert 0 < time.monotonic() - times[-1] < 1.0
 
-    asked: list[tuple[int, int]] = []
-    monkeypatch.setattr(v4l2, "set_bitrate", lambda device, bits: asked.append((device.fileno(), bits)))
+    asked: list[tuple[int, int, int]] = []
+    monkeypatch.setattr(v4l2, "put", lambda device, control, value: asked.append((device.fileno(), control, value)))
+    camera.encoder.set_bitrate(450)
     camera.encoder.set_bitrate(450)
     camera.encoder.force_keyframe()
-    assert asked == [(driver.vd.fileno(), 450_000)]
-    assert driver.wants_keyframe == 1
+    device = driver.vd.fileno()
+    assert asked == [(device, v4l2.BITRATE, 450_000), (device, v4l2.FORCE_KEY_FRAME, 1)]
     camera.encoder.stop()
     camera.encoder.stop()
     with pytest.raises(HardwareEncoderError, match="does not run"):
@@ -311,16 +312,24 @@ def test_turning_an_encoding_camera_keeps_it_encoding(encoding: tuple[PiCamera, 
     assert len(rig.opened[1].encoders) == 1
 
 
-def test_the_bitrate_goes_to_the_kernel_as_it_wants_it(encoding: tuple[PiCamera, Rig]) -> None:
-    # _IOWR('V', 28, struct v4l2_control) and V4L2_CID_MPEG_VIDEO_BITRATE, as <linux/videodev2.h> has them
-    assert v4l2.VIDIOC_S_CTRL == 0xC008561C
-    assert v4l2.V4L2_CID_MPEG_VIDEO_BITRATE == 0x009909CF
+def test_controls_go_to_the_kernel_as_it_wants_them(encoding: tuple[PiCamera, Rig]) -> None:
+    # as <linux/videodev2.h> and <linux/v4l2-controls.h> have them
+    assert (v4l2.VIDIOC_QUERYCAP, v4l2.VIDIOC_QUERYCTRL) == (0x80685600, 0xC0445624)
+    assert (v4l2.VIDIOC_G_CTRL, v4l2.VIDIOC_S_CTRL) == (0xC008561B, 0xC008561C)
+    assert (v4l2.BITRATE_MODE, v4l2.BITRATE, v4l2.FORCE_KEY_FRAME) == (0x009909CE, 0x009909CF, 0x009909E5)
     camera, _ = encoding
     camera.open(WANTED)
     assert camera.encoder is not None
     camera.encoder.start(SPEC, lambda _: None)
     with pytest.raises(HardwareEncoderError, match="refuses 500 kbit/s"):  # /dev/null is no encoder
         camera.encoder.set_bitrate(500)
+
+
+def test_a_bitrate_is_never_rounded_up() -> None:
+    chip = v4l2.Limits(minimum=25_000, maximum=25_000_000, step=25_000, default=10_000_000)
+    taken = {310_000: 300_000, 300_000: 300_000, 24_999: 25_000, 1: 25_000, 26_000_000: 25_000_000}
+    assert {wanted: chip.within(wanted) for wanted in taken} == taken
+    assert v4l2.Limits(0, 100, 0, 0).within(33) == 33
 
 
 def test_a_keyframe_never_goes_without_parameter_sets() -> None:

@@ -28,7 +28,7 @@ class Chip:
         self.keyframes = 0
         self.bitrates: list[int] = []
         self._on_picture: Callable[[EncodedPicture], None] | None = None
-        self._seen = 0
+        self._seen = self._done = 0
 
     def start(self, spec: VideoSpec, on_picture: Callable[[EncodedPicture], None]) -> None:
         if self.fails == "start":
@@ -38,6 +38,7 @@ class Chip:
     def see(self, frame: av.VideoFrame, time_s: float) -> None:
         self._seen += 1
         if self.running and self._on_picture is not None and self._seen % self.every == 0:
+            self._done += 1
             for picture in self._encoder.encode(frame, time_s):
                 self._on_picture(picture)
 
@@ -48,6 +49,11 @@ class Chip:
 
     def force_keyframe(self) -> None:
         self.keyframes += 1
+
+    def progress(self) -> int:
+        if self.fails == "in flight":
+            raise HardwareEncoderError("the driver gave up")
+        return self._done
 
     def stop(self) -> None:
         self.running = False
@@ -109,6 +115,15 @@ def test_hardware_that_fails_in_flight_gives_way() -> None:
     stage.run(1)
     stage.encoding.set_bitrate(300)
     assert stage.run(1)[-1] == "libx264"
+    assert stage.heard() == ["encoder_started", "hardware_encoder_failed", "encoder_started"]
+    assert not stage.chip.running
+
+
+def test_hardware_that_gives_up_by_itself_gives_way() -> None:
+    stage = Stage(Chip())
+    stage.run(1)
+    stage.chip.fails = "in flight"
+    assert stage.run(0.1)[-1] == "libx264"
     assert stage.heard() == ["encoder_started", "hardware_encoder_failed", "encoder_started"]
     assert not stage.chip.running
 
