@@ -7,7 +7,6 @@ silence; a microphone that vanished comes back by itself (SPEC 4).
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,12 +17,12 @@ import numpy.typing as npt
 
 from appliance.errors import AudioEncodeError, LivePusherError, MicrophoneError, MicrophoneSilent, UnsupportedSampleRate
 from appliance.media.flv import FlvAudioTrack
-from appliance.media.hands import Hands, Job
+from appliance.media.hands import Job
 from appliance.media.meters import RateMeter
+from appliance.media.pipeline import Pipeline
 from appliance.media.send_queue import SendQueue
 from appliance.media.sound_line import SoundLine
 from appliance.media.sources import Microphone, Sound, SoundFormat
-from appliance.threads import Worker
 
 log = logging.getLogger(__name__)
 
@@ -70,7 +69,7 @@ class SoundReports(Protocol):
         ...
 
 
-class AudioPipeline:
+class AudioPipeline(Pipeline[SoundPlan]):
     """The pipeline with its thread. :meth:`set_plan` and the properties may be used from any thread."""
 
     def __init__(
@@ -82,13 +81,11 @@ class AudioPipeline:
         on_crash: Callable[[str, BaseException], None] | None = None,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
+        super().__init__("audio", "microphone hands", SoundPlan(), on_crash=on_crash)
         self._make = open_microphone
         self._queue = queue
         self._reports = reports
         self._now = now
-        self._plan = self._done = SoundPlan()
-        self._changed = threading.Event()
-        self._hands = Hands("microphone hands", self._changed.set)
         self._opening: tuple[tuple[str, ...], Job[tuple[Microphone | None, int]]] | None = None
         self._microphone: Microphone | None = None
         self._rate = 48000
@@ -101,22 +98,6 @@ class AudioPipeline:
         self._restarts: list[float] = []
         self._encoder_retry_at = 0.0
         self._bits = RateMeter()
-        self.worker = Worker("audio", self._run, on_crash=on_crash)
-
-    def start(self) -> None:
-        self.worker.start()
-
-    def close(self, timeout_s: float = 2.0) -> None:
-        """Release the microphone and end."""
-        self.worker.request_stop()
-        self._changed.set()
-        self.worker.stop(timeout_s)
-        self._hands.close(timeout_s)
-
-    def set_plan(self, plan: SoundPlan) -> None:
-        """Have ``plan`` brought about; returns at once."""
-        self._plan = plan
-        self._changed.set()
 
     @property
     def kbps(self) -> float:
@@ -130,24 +111,15 @@ class AudioPipeline:
 
     # -- the thread ----------------------------------------------------------------------------------------
 
-    def _run(self, worker: Worker) -> None:
-        while not worker.stopping:
-            worker.beat()
-            self._changed.clear()
-            plan = self._plan
-            self._reconcile(plan)
-            self._poll_microphone(plan)  # also without a push: one that was still opening when it ended is to be closed
-            if plan.format is None:
-                self._changed.wait(IDLE_S)
-                continue
-            self._capture()
-            self._encode(plan)
-        self._shut()
-
-    def _reconcile(self, plan: SoundPlan) -> None:
-        done, self._done = self._done, plan
-        if plan is done:
+    def _turn(self, plan: SoundPlan) -> None:
+        self._poll_microphone(plan)  # also without a push: one that was still opening when it ended is to be closed
+        if plan.format is None:
+            self._changed.wait(IDLE_S)
             return
+        self._capture()
+        self._encode(plan)
+
+    def _reconcile(self, plan: SoundPlan, done: SoundPlan) -> None:
         if plan.format is None:
             self._line = self._track = None
         elif (plan.format, plan.epoch_s, plan.bitrate_kbps) != (done.format, done.epoch_s, done.bitrate_kbps):

@@ -7,7 +7,6 @@ are interchangeable sources on one timeline: what feeds the stream is swapped, n
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -19,13 +18,12 @@ from PIL import Image
 from appliance.errors import HardwareEncoderError, LivePusherError, UnsupportedResolution, VideoEncodeError
 from appliance.media.camera_slot import CameraReports, CameraSlot, CameraWish
 from appliance.media.formatter import Formatter, Shape
-from appliance.media.hands import Hands
 from appliance.media.live_picture import LiveJpeg
+from appliance.media.pipeline import Pipeline
 from appliance.media.send_queue import SendQueue
 from appliance.media.sources import Camera, CameraEncoder, Picture, VideoSpec
 from appliance.media.still import STILL_FPS, STILL_KBPS, STILL_KEYFRAMES_S, as_frame, letterboxed, neutral
 from appliance.media.video_encoding import EncoderReports, VideoEncoding
-from appliance.threads import Worker
 
 log = logging.getLogger(__name__)
 
@@ -66,7 +64,7 @@ class VideoPlan:
     """Counts the previews that were begun: how the camera stands is reported to each."""
 
 
-class VideoPipeline:
+class VideoPipeline(Pipeline[VideoPlan]):
     """The pipeline with its thread. :meth:`set_plan` and the properties may be used from any thread."""
 
     def __init__(
@@ -80,13 +78,11 @@ class VideoPipeline:
         on_crash: Callable[[str, BaseException], None] | None = None,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
+        super().__init__("video", "camera hands", idle, on_crash=on_crash)
         self.encoding = VideoEncoding(queue, reports, now)
         self._reports = reports
         self._preview = preview
         self._now = now
-        self._plan = self._done = idle
-        self._changed = threading.Event()
-        self._hands = Hands("camera hands", self._changed.set)
         self._slot = CameraSlot(open_camera, reports, self._hands, now)
         self._formatter = Formatter(idle.shape)
         self._waiting_image: Image.Image | None = None
@@ -96,22 +92,6 @@ class VideoPipeline:
         self._preview_due = 0.0
         self._last: av.VideoFrame | None = None
         self._size: tuple[int, int] | None = None
-        self.worker = Worker("video", self._run, on_crash=on_crash)
-
-    def start(self) -> None:
-        self.worker.start()
-
-    def close(self, timeout_s: float = 2.0) -> None:
-        """Release the camera and end."""
-        self.worker.request_stop()
-        self._changed.set()
-        self.worker.stop(timeout_s)
-        self._hands.close(timeout_s)
-
-    def set_plan(self, plan: VideoPlan) -> None:
-        """Have ``plan`` brought about; returns at once."""
-        self._plan = plan
-        self._changed.set()
 
     def set_waiting_image(self, image: Image.Image | None) -> None:
         """The picture for a shut camera; None: the neutral one."""
@@ -141,28 +121,22 @@ class VideoPipeline:
 
     # -- the thread ----------------------------------------------------------------------------------------
 
-    def _run(self, worker: Worker) -> None:
-        while not worker.stopping:
-            worker.beat()
-            self._changed.clear()
-            plan = self._plan
-            self._reconcile(plan)
-            picture = self._slot.poll()
-            if picture is not None:
-                self._control_camera(plan, fresh=True)
-            elif self._slot.camera is not None:
-                picture = self._slot.read(READ_S)
-            if picture is not None:
-                self._camera_picture(plan, picture)
-            elif self._slot.camera is None:
-                self._no_camera(plan)
+    def _turn(self, plan: VideoPlan) -> None:
+        picture = self._slot.poll()
+        if picture is not None:
+            self._control_camera(plan, fresh=True)
+        elif self._slot.camera is not None:
+            picture = self._slot.read(READ_S)
+        if picture is not None:
+            self._camera_picture(plan, picture)
+        elif self._slot.camera is None:
+            self._no_camera(plan)
+
+    def _shut(self) -> None:
         self.encoding.end()
         self._slot.shut()
 
-    def _reconcile(self, plan: VideoPlan) -> None:
-        done, self._done = self._done, plan
-        if plan is done:
-            return
+    def _reconcile(self, plan: VideoPlan, done: VideoPlan) -> None:
         if plan.spec is None or plan.epoch_s != done.epoch_s:
             self.encoding.end()
             self._size = None
