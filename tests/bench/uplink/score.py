@@ -151,7 +151,7 @@ def _closed(link: Link) -> list[tuple[float, float]]:
     return [*slow, *((at_s, at_s + for_s) for at_s, for_s in link.stalls)]
 
 
-def _step(link: Link) -> tuple[float, float, float] | None:
+def step_of(link: Link) -> tuple[float, float, float] | None:
     """(when the link falls, the rate it falls to, when it returns), if it does that once and nothing else."""
     if len(link.steps) != 3:
         return None
@@ -160,7 +160,7 @@ def _step(link: Link) -> tuple[float, float, float] | None:
 
 
 def _reaction_s(pictures: Sequence[Frame], link: Link, audio_kbps: float) -> float | None:
-    if (step := _step(link)) is None:
+    if (step := step_of(link)) is None:
         return None
     fall_s, low_kbps, return_s = step
     carried = video_kbps(low_kbps, audio_kbps)
@@ -173,7 +173,7 @@ def _reaction_s(pictures: Sequence[Frame], link: Link, audio_kbps: float) -> flo
 
 
 def _recovery_s(pictures: Sequence[Frame], link: Link, ceiling_kbps: float, audio_kbps: float) -> float | None:
-    if (step := _step(link)) is None:
+    if (step := step_of(link)) is None:
         return None
     return_s = step[2]
     bound = min(ceiling_kbps, video_kbps(link.rate_kbps(return_s), audio_kbps))
