@@ -1,7 +1,8 @@
-"""Uplinks to send through: what the bottleneck carries at each moment, how far away the server is, how much the bottleneck queues.
+"""Uplinks to send through: what the bottleneck carries at each moment, how far away the server is, how much the
+bottleneck queues.
 
-Every series is made from its parameters and its seed alone, so that a link is the same one on every machine. Rates are those of the
-wire, in kbit/s of 1000 bit: headers of TCP and IP included. A rate of 0 is a link that carries nothing.
+Every series is made from its parameters and its seed alone, so that a link is the same one on every machine. Rates are
+those of the wire, in kbit/s of 1000 bit: headers of TCP and IP included. A rate of 0 is a link that carries nothing.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from pathlib import Path
 from random import Random
 
 GRAIN_S = 0.25
-"""How often a generated or recorded series changes: finer than a controller reacts, coarse enough to re-rate a real shaper."""
+"""How often a generated or recorded series changes: finer than a controller reacts, coarse enough to re-rate a real
+shaper."""
 
 OPPORTUNITY_BITS = 1500 * 8
 """What one line of a Mahimahi trace delivers."""
@@ -34,8 +36,8 @@ class Link:
     buffer_bytes: int = 150_000
     """The bottleneck's queue; what does not fit is lost."""
     stalls: tuple[tuple[float, float], ...] = ()
-    """(from second, for seconds), ascending and apart: nothing is delivered, and at the end what waited comes in one burst, as over Wi-Fi.
-    What the link carries on average stays as it is."""
+    """(from second, for seconds), ascending and apart: nothing is delivered, and at the end what waited comes in one
+    burst, as over Wi-Fi. What the link carries on average stays as it is."""
 
     def __post_init__(self) -> None:
         if self.duration_s <= 0:
@@ -128,9 +130,10 @@ def cellular(
     duration_s: float = 60.0,
     rtt_ms: float = 70.0,
 ) -> Link:
-    """As a moving phone's uplink: the logarithm of the rate wanders about its median (an Ornstein-Uhlenbeck process of deviation `spread`
-    and the given correlation time), with a faster, smaller one on top for the scheduler's grants, and falls to `fade_depth` of itself in
-    fades that come and go at random (a two-state Markov chain: about every `fade_every_s`, for about `fade_s`)."""
+    """As a moving phone's uplink: the logarithm of the rate wanders about its median (an Ornstein-Uhlenbeck process of
+    deviation `spread` and the given correlation time), with a faster, smaller one on top for the scheduler's grants,
+    and falls to `fade_depth` of itself in fades that come and go at random (a two-state Markov chain: about every
+    `fade_every_s`, for about `fade_s`)."""
     random = Random(seed)
     slow, fast = random.gauss(0, spread), 0.0
     fading = False
@@ -154,8 +157,9 @@ def wifi(
     duration_s: float = 45.0,
     rtt_ms: float = 30.0,
 ) -> Link:
-    """A rate that wanders a little, and stalls of 30 ms up to `longest_stall_s` (retries, scans, a neighbour's burst) after which all that
-    waited comes at once. With a median above the ceiling there is no congestion at all in it: whoever slows down was deceived."""
+    """A rate that wanders a little, and stalls of 30 ms up to `longest_stall_s` (retries, scans, a neighbour's burst)
+    after which all that waited comes at once. With a median above the ceiling there is no congestion at all in it:
+    whoever slows down was deceived."""
     random = Random(seed)
     level = 0.0
     steps: list[tuple[float, float]] = []
@@ -173,8 +177,9 @@ def wifi(
 
 
 def mahimahi(path: Path, *, duration_s: float = 60.0, rtt_ms: float = 70.0) -> Link:
-    """A recorded link in Mahimahi's format: a line per opportunity to deliver 1500 bytes, each the millisecond at which it comes,
-    ascending; at its end the trace begins again. ValueError names what is not such a file, OSError what cannot be read."""
+    """A recorded link in Mahimahi's format: a line per opportunity to deliver 1500 bytes, each the millisecond at which
+    it comes, ascending; at its end the trace begins again. ValueError names what is not such a file, OSError what
+    cannot be read."""
     times_ms: list[int] = []
     for number, line in enumerate(path.read_text("ascii", "replace").splitlines(), 1):
         if not (word := line.strip()):

@@ -1,4 +1,5 @@
-"""The results of a bench as a table to read: a line for each link and rule, and what each rule made of all its links."""
+"""The results of a bench as a table to read: a line for each link and rule, and what each rule made of all its
+links."""
 
 from __future__ import annotations
 
@@ -18,8 +19,8 @@ on time: the picture that arrived within 2 s (0.5 s) of its making, as a share o
 bound: what arrived within 2 s, as a share of what a sender without a queue could deliver
 lost: pictures that came after 2 s or were dropped, and how many of all the pictures nobody could have delivered
 delay: of the pictures, median, 95 % and longest; gap: the longest in the sound while the link carried it
-reaction, recovery: on step links, from the fall until no more is made than the link carries, and from its return until 1.5 Mbit/s (or 0.8
-  of a smaller bound) come through
+reaction, recovery: on step links, from the fall until no more is made than the link carries, and from its return until
+  1.5 Mbit/s (or 0.8 of a smaller bound) come through
 all: means of the shares; of delays, gaps and times the worst"""
 
 
@@ -33,8 +34,8 @@ class Row:
 
 
 def table(rows: Iterable[Row]) -> str:
-    """The rows as aligned text without a newline at its end: those of one link together, in the order in which links and rules first came;
-    then a line for each rule that ran on several links."""
+    """The rows as aligned text without a newline at its end: those of one link together, in the order in which links
+    and rules first came; then a line for each rule that ran on several links."""
     rows = list(rows)
     links = list(dict.fromkeys(row.link.name for row in rows))
     rules = list(dict.fromkeys(row.rule for row in rows))

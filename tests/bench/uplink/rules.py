@@ -1,8 +1,9 @@
-"""What others do, as rules that run in the product's place: a fixed bitrate, OBS Studio's dynamic bitrate, belacoder's balancer.
+"""What others do, as rules that run in the product's place: a fixed bitrate, OBS Studio's dynamic bitrate, belacoder's
+balancer.
 
-Written from how their sources behave, against the same samples that the product's own rule gets. All of them send through the product's
-queue, which is kinder to them than their own: it keeps the kernel's part short, so that they notice sooner, and drops whole groups of
-pictures where they let the delay grow. One thread.
+Written from how their sources behave, against the same samples that the product's own rule gets. All of them send
+through the product's queue, which is kinder to them than their own: it keeps the kernel's part short, so that they
+notice sooner, and drops whole groups of pictures where they let the delay grow. One thread.
 """
 
 from __future__ import annotations
@@ -58,9 +59,9 @@ class FixedRate:
 class ObsDynamicBitrate:
     """OBS Studio's "dynamically change bitrate to manage congestion" (its RTMP output).
 
-    Down: whenever 0.2 s of pictures wait, to what was sent over the last one to two seconds less the sound, in whole hundreds, if that is
-    below the present bitrate; the measurement then begins anew. While it is too young, a step up that was just made is taken back. Up: a
-    tenth of the maximum, four seconds after the last change, congested or not.
+    Down: whenever 0.2 s of pictures wait, to what was sent over the last one to two seconds less the sound, in whole
+    hundreds, if that is below the present bitrate; the measurement then begins anew. While it is too young, a step up
+    that was just made is taken back. Up: a tenth of the maximum, four seconds after the last change, congested or not.
     """
 
     TRIGGER_S = 0.2
@@ -128,10 +129,11 @@ class ObsDynamicBitrate:
 class Belacoder:
     """belacoder's balancer, which people who stream on the move rely on, with its default latency of two seconds.
 
-    Every 20 ms it looks at the round trip time and at what the sender still holds (packets of 1316 bytes not yet acknowledged), beside
-    their slow averages, their jitter (the greatest rise of late) and, for the round trip, its minimum. Far too much of either: to the
-    minimum at once. Much: down by 100 kbit/s and a tenth, every 0.25 s. Some: down by 100 kbit/s, every 0.2 s. A round trip near its
-    minimum that does not rise: up by 30 kbit/s and a thirtieth, every 0.5 s. It begins at the maximum; the encoder is given whole hundreds.
+    Every 20 ms it looks at the round trip time and at what the sender still holds (packets of 1316 bytes not yet
+    acknowledged), beside their slow averages, their jitter (the greatest rise of late) and, for the round trip, its
+    minimum. Far too much of either: to the minimum at once. Much: down by 100 kbit/s and a tenth, every 0.25 s. Some:
+    down by 100 kbit/s, every 0.2 s. A round trip near its minimum that does not rise: up by 30 kbit/s and a thirtieth,
+    every 0.5 s. It begins at the maximum; the encoder is given whole hundreds.
     """
 
     STEP_S = 0.02

@@ -1,12 +1,14 @@
 """How well the pictures and the sound of one run came across its link.
 
-On time is what arrived within two seconds (half a second) of its making. It is counted in kbit/s of picture over the run, so that a
-sender who makes little gains nothing from having it all on time, and compared with what could have been delivered at best (`oracle`).
+On time is what arrived within two seconds (half a second) of its making. It is counted in kbit/s of picture over the
+run, so that a sender who makes little gains nothing from having it all on time, and compared with what could have been
+delivered at best (`oracle`).
 
-Late or dropped is counted in pictures, as a viewer sees them. Some of that nobody can help: no sender makes pictures smaller than
-`min_kbps` does, so that on a link that carries less even the one who knows the future loses what expires in a queue filled at
-`min_kbps`. That share, and no more, is *unavoidable*. It leaves to the sender's account the time to notice a fall, what it already had on
-the way, an encoder that follows late, and that a dropped picture takes all up to the next keyframe with it.
+Late or dropped is counted in pictures, as a viewer sees them. Some of that nobody can help: no sender makes pictures
+smaller than `min_kbps` does, so that on a link that carries less even the one who knows the future loses what expires
+in a queue filled at `min_kbps`. That share, and no more, is *unavoidable*. It leaves to the sender's account the time
+to notice a fall, what it already had on the way, an encoder that follows late, and that a dropped picture takes all up
+to the next keyframe with it.
 """
 
 from __future__ import annotations
@@ -65,8 +67,8 @@ class Score:
     delay_p95_s: float | None
     delay_max_s: float | None
     audio_gap_max_s: float | None
-    """The longest wait between two neighbouring pieces of sound beyond their spacing, while the link was able to carry them.
-    None: no sound was made."""
+    """The longest wait between two neighbouring pieces of sound beyond their spacing, while the link was able to carry
+    them. None: no sound was made."""
     reaction_s: float | None
     """From the first fall of the link until no more is made than it carries. Step links alone."""
     recovery_s: float | None
@@ -86,8 +88,9 @@ class Score:
 def score(
     frames: Sequence[Frame], link: Link, *, ceiling_kbps: float, audio_kbps: float, min_kbps: float = 200.0
 ) -> Score:
-    """Judge a run. Frames are in the order in which they were made, those of a warm-up before 0 included; what was made in the last two
-    seconds counts for the rates and not among the late and dropped, as it may still have been on its way."""
+    """Judge a run. Frames are in the order in which they were made, those of a warm-up before 0 included; what was made
+    in the last two seconds counts for the rates and not among the late and dropped, as it may still have been on its
+    way."""
     pictures = [frame for frame in frames if frame.video]
     on_time_2s, on_time_05s = (_on_time_kbps(pictures, link, budget_s) for budget_s in (LATE_S, SHORT_S))
     judged = [frame for frame in pictures if 0 <= frame.made_s <= link.duration_s - LATE_S]

@@ -31,7 +31,8 @@ def test_what_waited_through_a_gap_is_delivered_after_it_as_far_as_the_budget_go
 
 
 def test_a_queue_that_does_not_empty_within_a_segment_goes_on_in_the_next() -> None:
-    # 2 s of nothing leave 2000 kbit; 1 s at 1500 takes 500 of them; 1 s at 500 adds 500 again (capped at 2000); 1 s at 4000 takes 2000 + 1000.
+    # 2 s of nothing leave 2000 kbit; 1 s at 1500 takes 500 of them; 1 s at 500 adds 500 again; 1 s at 4000 takes those
+    # 2000, and 1000 that are made meanwhile.
     steps = ((0.0, 0.0), (2.0, 1500 / 0.96), (3.0, 500 / 0.96), (4.0, 4000 / 0.96))
     link = Link("steps", steps, 5.0)
     assert oracle_kbps(link, 1000, 2.0) == pytest.approx((0 + 1500 + 500 + 3000) / 5)
@@ -44,7 +45,7 @@ def test_the_bound_of_the_step_link() -> None:
 
 def test_what_is_unavoidable() -> None:
     assert unavoidable_share(links.constant(400), 300, 2.0, audio_kbps=60) == 0
-    # 150 kbit/s of the 200 that are made at least: a quarter is lost, but for the 2 s that the queue holds at the end of 30.
+    # 150 kbit/s of the 200 that are made at least: a quarter is lost, but for the 2 s that wait at the end of the 30.
     assert unavoidable_share(links.constant(150 / 0.96), 200, 2.0) == pytest.approx(0.25 - 2 / 30)
     # A gap of 1 s is bridged by a budget of 2 s, and not by one of 0.5 s.
     gap = Link("gap", ((0.0, 1000.0), (10.0, 0.0), (11.0, 1000.0)), 20.0)

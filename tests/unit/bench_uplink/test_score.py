@@ -111,7 +111,7 @@ def test_reaction_and_recovery_on_a_step() -> None:
         *_pictures(1600, begin_s=26, end_s=36),
     ]
     made = _score(frames, link)
-    # The window of half a second from 12.35 s on holds 0.05 s of the old rate: (0.05 x 2000 + 0.45 x 400) / 0.5 = 560 <= 576.
+    # The window from 12.35 s on holds 0.05 s of the old rate: (0.05 x 2000 + 0.45 x 400) / 0.5 = 560, below 576.
     assert made.reaction_s == pytest.approx(0.35, abs=0.051)
     # A second at 1500 is 11/12 of one at 1600 beside 1/12 of one at 400: it ends 2 + 11/12 s after the return.
     assert made.recovery_s == pytest.approx(2.95, abs=0.051)
