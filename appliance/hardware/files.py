@@ -164,7 +164,7 @@ class _Still:
         image = _only_picture(path)
         scale = min(1.0, max(wanted.width / image.width, wanted.height / image.height))
         width, height = (max(2, round(side * scale / 2) * 2) for side in (image.width, image.height))
-        image = image.reformat(width, height, "yuv420p", dst_color_range="MPEG", interpolation="AREA")
+        image = image.reformat(width, height, "yuv420p", dst_color_range="MPEG", interpolation="AREA", threads=1)
         self._planes = [plane.copy() for plane in planes_of(image)]
         self.format = PictureFormat(width, height, wanted.fps)
         self._next = math.ceil(time.monotonic() * wanted.fps)
@@ -288,7 +288,7 @@ def _only_picture(path: str) -> av.VideoFrame:
 def _copy(frame: av.VideoFrame) -> av.VideoFrame:
     """The same picture in memory of its own."""
     if frame.format.name not in ("yuv420p", "yuvj420p", "nv12"):
-        return frame.reformat(format="yuv420p")
+        return frame.reformat(format="yuv420p", threads=1)
     copy = frame_of(planes_of(frame), frame.format.name)
     copy.color_range, copy.colorspace = frame.color_range, frame.colorspace
     return copy

@@ -19,7 +19,7 @@ def jpeg_of(frame: av.VideoFrame, *, longest: int | None = None, quality: int = 
         scale = longest / max(width, height)
         width, height = max(2, round(width * scale / 2) * 2), max(2, round(height * scale / 2) * 2)
     out = io.BytesIO()
-    rgb = frame.reformat(width=width, height=height, format="rgb24").to_ndarray()
+    rgb = frame.reformat(width=width, height=height, format="rgb24", threads=1).to_ndarray()
     Image.fromarray(rgb).save(out, "JPEG", quality=quality)
     return out.getvalue()
 

@@ -46,4 +46,6 @@ def letterboxed(image: Image.Image, width: int, height: int) -> Image.Image:
 
 def as_frame(image: Image.Image) -> av.VideoFrame:
     """An RGB image as a frame that the encoders take."""
-    return av.VideoFrame.from_ndarray(np.asarray(image.convert("RGB")), format="rgb24").reformat(format="yuv420p")
+    return av.VideoFrame.from_ndarray(np.asarray(image.convert("RGB")), format="rgb24").reformat(
+        format="yuv420p", threads=1
+    )

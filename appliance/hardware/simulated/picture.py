@@ -165,7 +165,9 @@ def _still(look: Look, layout: _Layout) -> Image.Image:
 
 def _planes(image: Image.Image) -> list[Plane]:
     """An RGB image as Y, U and V of its own memory."""
-    frame = av.VideoFrame.from_ndarray(np.asarray(image), "rgb24").reformat(format="yuv420p", dst_color_range="MPEG")
+    frame = av.VideoFrame.from_ndarray(np.asarray(image), "rgb24").reformat(
+        format="yuv420p", dst_color_range="MPEG", threads=1
+    )
     return [plane.copy() for plane in planes_of(frame)]
 
 
