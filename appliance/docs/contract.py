@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from appliance.docs.tested import CODES, NOT_YET, OPERATIONS, SETTINGS
+from appliance.docs.tested import CODES, NOT_YET, OPERATIONS, SETTINGS, STAND_INS
 from appliance.event_codes import TABLE
 from appliance.pusher.operations import Operation
 from appliance.settings.declaration import DECLARED, Group
@@ -17,9 +17,10 @@ _HEAD = """\
 <!-- Made from appliance/docs/tested.py and the tables of settings, operations and events by `make docs`. -->
 
 What each setting, operation and event of the `<live-pusher>` component does on this box, and which tests show it, by their
-real causes: real servers, name servers, networks, files, and a simulated board whose devices are unplugged, frozen and
-occupied. Tests are named by file and function below `tests/`. All settings, those beyond the contract included, are in
-[settings.md](settings.md), all events in [events.md](events.md).
+real causes: real servers, name servers, networks, files, limits of the system, and a simulated board whose devices are
+unplugged, frozen and occupied; where something takes the place of the cause, the row says so. Tests are named by file and
+function below `tests/`. All settings, those beyond the contract included, are in [settings.md](settings.md), all events
+in [events.md](events.md).
 """
 
 
@@ -51,7 +52,9 @@ def _operation(operation: Operation) -> tuple[str, str]:
 
 
 def _tests(key: str, table: dict[str, tuple[str, ...]]) -> str:
-    return f"not yet: {NOT_YET[key]}" if key in NOT_YET else _list(table[key])
+    if key in NOT_YET:
+        return f"not yet: {NOT_YET[key]}"
+    return _list(table[key]) + (f"<br>({STAND_INS[key]})" if key in STAND_INS else "")
 
 
 def _list(tests: tuple[str, ...]) -> str:

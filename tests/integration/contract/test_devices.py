@@ -1,4 +1,4 @@
-"""The codes of cameras, microphones and encoders, each by its real cause (SPEC 3, -13xx, 1009, 1010, 1103)."""
+"""The codes of cameras and microphones, each by its real cause (SPEC 3, -13xx, 1009, 1010, 1103)."""
 
 from __future__ import annotations
 
@@ -8,9 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from appliance.errors import AudioEncodeError, VideoEncodeError
-from appliance.media.encoders import SoftwareEncoder
-from appliance.media.flv import FlvAudioTrack
 from appliance.pusher.operations import Operation
 from tests.servers.appliance import ApplianceProcess
 from tests.servers.nginx import Nginx
@@ -211,32 +208,3 @@ def test_hardware_that_is_asked_for_and_absent(local: LocalAppliance) -> None:
         assert local.wait_for(1008).details["kind"] == "software"
     finally:
         settings.change({"video.encoder": "auto"}, by="the test")
-
-
-def test_a_video_encoder_that_cannot_be_restarted(local: LocalAppliance, monkeypatch: pytest.MonkeyPatch) -> None:
-    """-1303: libx264 refuses every picture; it was started three times."""
-    assert local.perform(Operation.START).ok
-
-    def refuse(self: object, *_: object, **__: object) -> None:
-        raise VideoEncodeError("libx264: generic error in an external library")
-
-    local.forget()
-    monkeypatch.setattr(SoftwareEncoder, "encode", refuse)
-    event = local.wait_for(-1303, 12)
-    assert "external library" in event.text
-    assert len(local.events(1008)) >= 2, "it was started again before it was given up"
-    assert local.state == "FAILED"
-    monkeypatch.undo()
-    assert local.perform(Operation.START).ok
-
-
-def test_a_sound_encoder_that_cannot_be_restarted(local: LocalAppliance, monkeypatch: pytest.MonkeyPatch) -> None:
-    """-1304: the picture goes on."""
-    assert local.perform(Operation.START).ok
-
-    def refuse(self: object, *_: object) -> None:
-        raise AudioEncodeError("AAC: generic error in an external library")
-
-    monkeypatch.setattr(FlvAudioTrack, "encode", refuse)
-    assert "external library" in local.wait_for(-1304, 12).text
-    assert local.state == "PUSHING"

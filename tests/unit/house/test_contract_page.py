@@ -7,7 +7,7 @@ import ast
 import pytest
 
 from appliance.docs import contract
-from appliance.docs.tested import CODES, NOT_YET, OPERATIONS, SETTINGS
+from appliance.docs.tested import CODES, NOT_YET, OPERATIONS, SETTINGS, STAND_INS
 from appliance.event_codes import TABLE
 from appliance.pusher.operations import Operation
 from appliance.settings.declaration import DECLARED, Group
@@ -48,3 +48,4 @@ def test_the_page_holds_every_row() -> None:
     rows = [line for line in page.splitlines() if line.startswith("| ") and "---" not in line]
     assert len(rows) == 3 + len(CONTRACT) + len(Operation) + len(CODE_NUMBERS)
     assert all(test in page for test in NAMED)
+    assert set(STAND_INS) <= set(CODES) and all(words in page for words in STAND_INS.values())
