@@ -67,7 +67,7 @@ class Limits:
 
 def open_device(path: Path) -> FileIO:
     """Every opening of a codec is a codec of its own, so this disturbs none that runs. Raises OSError."""
-    return FileIO(path, "r+")
+    return open(path, "r+b", buffering=0)
 
 
 def card(device: HasFileno) -> tuple[str, str]:
