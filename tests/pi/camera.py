@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 FRONT = "/base/soc/i2c0mux/i2c@1/imx219@10"
+STREAMS = ("main", "lores")
 BUFFERS = 6
 """As many as picamera2 asks for in a video configuration."""
 
@@ -58,18 +59,17 @@ class Sensor:
             except queue.Empty:
                 self._rig.starved += 1
                 continue
-            (buffer,) = request.buffers.values()
-            luma = buffer.pixels[: buffer.luma]
-            luma[:] = np.resize(np.repeat(np.roll(texture, number * 3), 4), buffer.luma)
+            for buffer in request.buffers.values():
+                buffer.pixels[: buffer.luma] = np.resize(np.repeat(np.roll(texture, number * 3), 4), buffer.luma)
             request.stamp(time.monotonic_ns())
             self._owner.completed(request)
 
 
 class Request:
-    """libcamera's request, with the one buffer of the one stream."""
+    """libcamera's request, with a buffer for each stream."""
 
-    def __init__(self, stream: Any, buffer: Any, stamp_control: Any) -> None:
-        self.buffers = {stream: buffer}
+    def __init__(self, buffers: dict[Any, Buffer], stamp_control: Any) -> None:
+        self.buffers = buffers
         self._stamp_control = stamp_control
         self.metadata: dict[Any, Any] = {}
 
@@ -81,6 +81,13 @@ class Request:
 
     def set_control(self, *_: Any) -> None:
         """Exposure and the like."""
+
+
+class Stream:
+    """libcamera's stream: the key of a request's buffers."""
+
+    def __init__(self, frame_size: int) -> None:
+        self.configuration = SimpleNamespace(frame_size=frame_size)
 
 
 class Buffer:
@@ -142,34 +149,42 @@ def camera_class(picamera2: Any, rig: Rig) -> Any:
             limits = SimpleNamespace(min=16_000, max=1_000_000, default=33_333)
             self.camera_ctrl_info = {"FrameDurationLimits": (libcamera.controls.FrameDurationLimits, limits)}
             self.is_open = True
-            self._buffers: list[Buffer] = []
+            self._buffers: list[dict[Any, Buffer]] = []
             rig.opened.append(self)
 
-        def create_video_configuration(self, main: dict[str, Any], transform: Any, queue: bool) -> dict[str, Any]:
+        def create_video_configuration(
+            self, *, transform: Any, queue: bool, **streams: dict[str, Any]
+        ) -> dict[str, Any]:
             assert not queue
-            return {"main": dict(main), "display": None, "transform": transform}
+            made = {name: dict(stream) for name, stream in streams.items()}
+            return {"lores": None, **made, "display": None, "transform": transform}
 
         def configure(self, configuration: dict[str, Any]) -> None:
-            main = configuration["main"]
-            width, height = main["size"]
-            stride = (width + 63) // 64 * 64
-            main.update(stride=stride, framesize=stride * height * 3 // 2)
-            self.camera_config = configuration
-            stream = SimpleNamespace(configuration=SimpleNamespace(frame_size=main["framesize"]))
-            stream = _Hashable(stream)
-            self.stream_map = {"main": stream}
             success = libcamera.FrameMetadata.Status.Success
-            self._buffers = [Buffer(main["framesize"], stride * height, success) for _ in range(BUFFERS)]
-            self.allocator = Heap(self._buffers)
+            buffers: list[dict[Any, Buffer]] = [{} for _ in range(BUFFERS)]
+            self.stream_map = {}
+            for name in STREAMS:
+                asked = configuration[name]
+                if asked is None:
+                    continue
+                width, height = asked["size"]
+                stride = (width + 63) // 64 * 64
+                size = stride * height * 3 // 2
+                asked.update(stride=stride, framesize=size)
+                stream = self.stream_map[name] = Stream(size)
+                for request in buffers:
+                    request[stream] = Buffer(size, stride * height, success)
+            self.camera_config = configuration
+            self._buffers = buffers
+            self.allocator = Heap([buffer for request in buffers for buffer in request.values()])
             self._max_queue_len = 0
             self.configure_count += 1
 
         def start(self) -> None:
             shortest = getattr(self.controls, "FrameDurationLimits", (33_333, 33_333))[0]
             self.camera: Any = Sensor(self, rig, 1e6 / shortest)
-            for buffer in self._buffers:
-                stamp = libcamera.controls.SensorTimestamp
-                self.camera.queue_request(Request(self.stream_map["main"], buffer, stamp))
+            for buffers in self._buffers:
+                self.camera.queue_request(Request(buffers, libcamera.controls.SensorTimestamp))
             self.started = True
             picamera2.picamera2.NullPreview().start(self)
             self.camera.start()
@@ -193,8 +208,9 @@ def camera_class(picamera2: Any, rig: Rig) -> Any:
             self.notifymeread.close()
             os.close(self.notifyme_w)
             self.camera = None
-            for buffer in self._buffers:
-                buffer.close()
+            for buffers in self._buffers:
+                for buffer in buffers.values():
+                    buffer.close()
             self._buffers = []
 
         @property
@@ -208,16 +224,3 @@ def camera_class(picamera2: Any, rig: Rig) -> Any:
             return BUFFERS - int(self.camera.free.qsize())
 
     return Camera
-
-
-class _Hashable(SimpleNamespace):
-    """libcamera's stream: the key of a request's buffers."""
-
-    def __init__(self, other: SimpleNamespace) -> None:
-        super().__init__(**other.__dict__)
-
-    def __hash__(self) -> int:  # type: ignore[override]
-        return id(self)
-
-    def __eq__(self, other: object) -> bool:
-        return self is other

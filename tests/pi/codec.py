@@ -36,6 +36,7 @@ class Codec:
     """The driver has given its queues up: POLLERR at once, for ever."""
     skips: bool = False
     """It takes pictures and gives no encoded one, as the firmware does when the bits have run out."""
+    paths: set[str] = field(default_factory=lambda: {PATH})
     settings: list[tuple[int, int, int]] = field(default_factory=list)
     """Each control that was set: which, the value asked for, the pictures queued before that."""
     devices: list[Device] = field(default_factory=list)
@@ -43,10 +44,17 @@ class Codec:
     rate: float = 30.0
     """What it was told of the frame rate, as the driver presumes it."""
 
+    def mend(self) -> None:
+        """It works again."""
+        self.slow_s = 0.0
+        self.fails.clear()
+        self.refuses.clear()
+        self.dead = self.broken = self.skips = False
+
     # -- in place of the modules' functions ------------------------------------------------------------------------
 
     def open(self, path: Any, mode: str = "r", buffering: int = -1) -> Any:
-        if str(path) != PATH:
+        if str(path) not in self.paths:
             return open(path, mode, buffering)
         if "open" in self.fails:
             raise OSError(self.fails["open"], os.strerror(self.fails["open"]), PATH)

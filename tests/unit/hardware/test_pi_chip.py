@@ -6,12 +6,11 @@ import errno
 import gc
 import logging
 import os
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import av
 import pytest
@@ -19,15 +18,16 @@ import pytest
 from appliance.errors import HardwareEncoderError
 from appliance.hardware.pi import encoder as pi_encoder
 from appliance.hardware.pi import guarded, v4l2
+from appliance.hardware.pi.board import PiBoard
 from appliance.hardware.pi.camera import PiCamera
 from appliance.media import keeping_up
 from appliance.media.send_queue import SendQueue
 from appliance.media.sources import EncodedPicture, PictureFormat, VideoSpec
 from appliance.media.video_encoding import VideoEncoding
 from tests.pi import device as chips
-from tests.pi import library
-from tests.pi.camera import FRONT, Rig, camera_class
-from tests.pi.codec import Codec, put_under
+from tests.pi.board import PiUnderTest, pi_under_test
+from tests.pi.camera import Rig
+from tests.pi.codec import Codec
 from tests.unit.media.test_hardware_encoding import Reports
 
 pytestmark = pytest.mark.filterwarnings("ignore:setDaemon:DeprecationWarning")  # picamera2 0.3.38 does so
@@ -36,40 +36,27 @@ WANTED = PictureFormat(160, 96, 30)
 SPEC = VideoSpec(160, 96, 30, bitrate_kbps=800, ceiling_kbps=1200, keyframe_interval_s=1.0)
 
 
-@dataclass
-class Board:
+class Board(NamedTuple):
     codec: Codec
     camera: PiCamera
     rig: Rig
-    lost: list[threading.ExceptHookArgs]
-    """What was raised in a thread and caught by nobody."""
+    pi: PiUnderTest
 
     @property
     def loop_alive(self) -> bool:
-        return bool(self.rig.opened[-1].loop_alive)
+        return self.pi.loop_alive
 
 
 @pytest.fixture
-def board(monkeypatch: pytest.MonkeyPatch) -> Iterator[Board]:
-    if reason := library.lacking():
-        pytest.skip(reason)
+def board(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Board]:
     lost: list[threading.ExceptHookArgs] = []
     monkeypatch.setattr(threading, "excepthook", lost.append)
-    with library.real_picamera2() as picamera2:
-        codec, rig = Codec(), Rig()
-
-        def replace(module: Any, name: str, value: Any) -> None:
-            monkeypatch.setattr(module, name, value, raising=False)
-
-        put_under(codec, sys.modules["picamera2.encoders.v4l2_encoder"], replace)
-        put_under(codec, v4l2, replace)
-        replace(picamera2, "Picamera2", camera_class(picamera2, rig))
-        camera = PiCamera(FRONT, hardware_encoder=True)
+    with pi_under_test(tmp_path) as pi:
+        camera = PiBoard().camera("front", "auto")
         try:
-            yield Board(codec, camera, rig, lost)
+            yield Board(pi.codec, camera, pi.rig, pi)
         finally:
             camera.close()
-            monkeypatch.undo()
     assert lost == [], "picamera2's threads are no place for an error to end in"
 
 
@@ -264,7 +251,7 @@ def test_an_encoder_that_fails_leaves_the_camera_running(
     assert board.loop_alive
     assert until(lambda: board.rig.opened[-1].held <= 2), "every buffer came back"
     assert set(threading.enumerate()) <= threads
-    board.codec.__init__()  # type: ignore[misc]  # a chip that works again
+    board.codec.mend()
     again = Taker()
     encoder.start(SPEC, again)
     again.wait(5)
