@@ -1,4 +1,4 @@
-# make run | setup | test | check | bench | soak | docs | clean; 'make help' says more.
+# make run | setup | test | check | bench | bench-uplink | soak | docs | clean; 'make help' says more.
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
@@ -13,10 +13,10 @@ SETUP := .make/setup .make/lib.sh pyproject.toml appliance/__init__.py
 ARGS ?=
 MINUTES ?= 10
 
-.PHONY: help run setup dev test check lint types unit bench soak docs clean
+.PHONY: help run setup dev test check lint types unit bench bench-uplink soak docs clean
 
 help: ## say what there is
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-7s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
 
 run: setup ## start the appliance; without a camera, the demonstration. ARGS='…' is passed on
 	@if cameras=$$($(BIN)/live-pusher cameras --board pi 2>/dev/null); then \
@@ -53,6 +53,9 @@ unit: dev
 
 bench: dev ## measure cost, memory and the time to the first picture
 	$(BIN)/python -m tests.bench $(ARGS)
+
+bench-uplink: dev ## measure the adaptive bitrate on links that change; needs root. ARGS='--simulate' does not
+	$(BIN)/python -m tests.bench.uplink $(ARGS)
 
 soak: dev ## random operations and faults against the running product: MINUTES=10
 	$(BIN)/python -m tests.soak --minutes $(MINUTES) $(ARGS)

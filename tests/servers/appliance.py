@@ -42,7 +42,8 @@ def ask(path: Path, method: str, resource: str, body: object = None, *, timeout_
 
 class ApplianceProcess:
     """``python -m appliance run`` on the simulated board. Started by ``with`` or :meth:`start`; ``settings`` are given
-    as ``--set``, ``prefix`` is a command to run it under (``ip netns exec …``)."""
+    as ``--set``, ``prefix`` is a command to run it under (``ip netns exec …``), ``module`` another one that takes the
+    same arguments."""
 
     def __init__(
         self,
@@ -51,6 +52,7 @@ class ApplianceProcess:
         *,
         prefix: Sequence[str] = (),
         environment: Mapping[str, str] | None = None,
+        module: str = "appliance",
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
@@ -58,7 +60,7 @@ class ApplianceProcess:
         self.control = self.state_dir / "run" / "control.sock"
         self._log = folder / "appliance.log"
         self._command = [
-            *prefix, sys.executable, "-m", "appliance", "run", "--state-dir", str(self.state_dir),
+            *prefix, sys.executable, "-m", module, "run", "--state-dir", str(self.state_dir),
             "--board", "simulated", "--listen", "127.0.0.1:0",
         ]  # fmt: skip
         for name, value in (settings or {}).items():

@@ -75,9 +75,12 @@ class Namespace:
         )  # fmt: skip
 
 
-def cable(one: Namespace, other: Namespace, one_address: str, other_address: str) -> None:
-    """Connect two namespaces: an interface ``net0`` in each, with an address in the same /24."""
-    _ip("link", "add", "net0", "netns", one.name, "type", "veth", "peer", "name", "net0", "netns", other.name)
-    for namespace, address in ((one, one_address), (other, other_address)):
-        namespace.ip("addr", "add", f"{address}/24", "dev", "net0")
-        namespace.ip("link", "set", "net0", "up")
+def cable(
+    one: Namespace, other: Namespace, one_address: str, other_address: str, *, other_interface: str = "net0"
+) -> None:
+    """Connect two namespaces: an interface ``net0`` in each, with an address in the same /24. A router, which has more
+    than one, calls its own ``other_interface``."""
+    _ip("link", "add", "net0", "netns", one.name, "type", "veth", "peer", "name", other_interface, "netns", other.name)
+    for namespace, address, interface in ((one, one_address, "net0"), (other, other_address, other_interface)):
+        namespace.ip("addr", "add", f"{address}/24", "dev", interface)
+        namespace.ip("link", "set", interface, "up")

@@ -1,0 +1,1 @@
+"""The uplink bench on real networks."""
