@@ -12,6 +12,7 @@ _NETWORK = "integration/contract/test_network_change.py::"
 _ONE = "integration/contract/test_one_push.py::"
 _SETTINGS = "integration/contract/test_settings.py::"
 _OPERATIONS = "integration/contract/test_operations.py::"
+_CHIP = "integration/hardware/test_pi_chip.py::"
 _IMAGE = "integration/media/test_waiting_image.py::"
 _WEBHOOK = "integration/webhook/"
 _PAGE = "integration/web/test_page.py::"
@@ -167,9 +168,10 @@ CODES: dict[str, tuple[str, ...]] = {
     ),
     "1103": (
         _DEVICES + "test_hardware_that_is_asked_for_and_absent",
-        "unit/media/test_hardware_encoding.py::test_hardware_that_fails_in_flight_gives_way",
+        _CHIP + "test_an_encoder_that_fails_in_flight",
+        _CHIP + "test_an_encoder_that_swallows_every_picture",
     ),
-    "1107": ("unit/media/test_hardware_encoding.py::test_hardware_that_cannot_keep_up_gives_way",),
+    "1107": (_CHIP + "test_an_encoder_that_is_too_slow",),
     "3001": (
         _CONNECTION + "test_a_name_that_does_not_exist",
         _CONNECTION + "test_name_servers_that_fail",
@@ -207,7 +209,7 @@ CODES: dict[str, tuple[str, ...]] = {
 STAND_INS: dict[str, str] = {
     "-1304": "nothing that reaches FFmpeg's AAC encoder makes it refuse: the test spoils what it is handed, and the "
     "refusal is real",
-    "1103": "absent for real; in flight by a stand-in for the chip",
-    "1107": "by a stand-in for the chip",
+    "1103": "absent for real; in flight by a device that fails at its ioctls, under the real picamera2",
+    "1107": "by a device that is slow, under the real picamera2",
 }
 """Where a test cannot have the real cause: what takes its place."""

@@ -15,15 +15,17 @@ from appliance.pusher.operations import Answer, Operation
 
 
 class LocalAppliance:
-    """Started by ``with``; keeps every event. ``hands`` are those on the simulated board."""
+    """Started by ``with``; keeps every event. ``hands`` are those on the simulated board, where it is that one."""
 
-    def __init__(self, folder: Path, settings: Mapping[str, object]) -> None:
+    hands: SimulatedHands
+
+    def __init__(self, folder: Path, settings: Mapping[str, object], *, board: str = "simulated") -> None:
         overrides = [(name, str(v).lower() if isinstance(v, bool) else str(v)) for name, v in settings.items()]
         folder.mkdir(parents=True)
-        self.appliance = Appliance(folder / "state", board="simulated", listen=None, overrides=overrides)
+        self.appliance = Appliance(folder / "state", board=board, listen=None, overrides=overrides)
         hands = self.appliance.board.simulated
-        assert isinstance(hands, SimulatedHands)
-        self.hands = hands
+        if isinstance(hands, SimulatedHands):
+            self.hands = hands
         self._heard: list[Event] = []
         self._news = threading.Condition()
         self.appliance.events.subscribe(self._hear)

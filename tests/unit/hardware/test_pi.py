@@ -1,22 +1,18 @@
-"""The pi board, against fakes of picamera2 at the library's edge, and ALSA's own file plugin."""
+"""The pi board's cameras, against fakes of picamera2 at the library's edge."""
 
 from __future__ import annotations
 
-import os
-import sys
 import threading
 import time
-import types
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from appliance.errors import CameraError, HardwareEncoderError, HardwareMissing, MicrophoneError, UnsupportedResolution
-from appliance.hardware.board import make_board
-from appliance.hardware.pi import bounded, encoder, pins, v4l2
+from appliance.errors import CameraError, HardwareEncoderError, UnsupportedResolution
 from appliance.hardware.pi import camera as pi_camera
+from appliance.hardware.pi import encoder, v4l2
 from appliance.hardware.pi.board import PiBoard, positions
 from appliance.hardware.pi.camera import PiCamera
 from appliance.hardware.pi.encoder import ParameterSets, hardware_encoder_present
@@ -340,61 +336,3 @@ def test_a_keyframe_never_goes_without_parameter_sets() -> None:
     assert sets.complete(whole, keyframe=True) == whole
     assert sets.complete(inter, keyframe=False) == inter
     assert sets.complete(idr, keyframe=True) == whole
-
-
-# -- what is missing -----------------------------------------------------------------------------------------------
-
-
-def hide(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
-    for name in names:
-        monkeypatch.setitem(sys.modules, name, None)
-
-
-def test_a_board_says_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
-    hide(monkeypatch, "picamera2")
-    board = make_board("pi")
-    assert any("sudo apt install python3-picamera2" in lack.reason for lack in board.missing())
-    assert board.cameras() == []
-    with pytest.raises(CameraError, match="sudo apt install python3-picamera2"):
-        board.camera("front", "auto")
-    board.close()
-    with pytest.raises(ValueError, match="allowed: pi, simulated"):
-        make_board("banana")
-
-
-def test_sound_and_pins_may_be_missing(monkeypatch: pytest.MonkeyPatch, rig: Rig) -> None:
-    hide(monkeypatch, "alsaaudio", "lgpio")
-    board = make_board("pi")
-    assert board.microphones() == []
-    with pytest.raises(MicrophoneError, match="pip install pyalsaaudio"):
-        board.microphone("auto")
-    with pytest.raises(HardwareMissing, match="sudo apt install python3-lgpio"):
-        board.pin_factory()
-    assert board.simulated is None
-    board.close()
-
-
-def test_a_missing_chip_is_missing_hardware(monkeypatch: pytest.MonkeyPatch) -> None:
-    def no_chip() -> None:
-        raise RuntimeError("can not open gpiochip")
-
-    chips = types.ModuleType("gpiozero.pins.lgpio")
-    chips.LGPIOFactory = no_chip  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "lgpio", types.ModuleType("lgpio"))
-    monkeypatch.setitem(sys.modules, "gpiozero.pins.lgpio", chips)
-    monkeypatch.setenv("RUNTIME_DIRECTORY", "/run/somewhere")
-    monkeypatch.delenv("LG_WD", raising=False)
-    with pytest.raises(HardwareMissing, match="can not open gpiochip.*group gpio"):
-        pins.lgpio_factory()
-    assert os.environ["LG_WD"] == "/run/somewhere"
-
-
-def test_a_call_that_never_returns_is_left_behind() -> None:
-    release, late = threading.Event(), threading.Event()
-    with pytest.raises(TimeoutError, match="no answer from the driver within 0.05 s"):
-        bounded.within(0.05, "a call", lambda: release.wait(5), lambda _: late.set())
-    release.set()
-    assert late.wait(2)
-    assert bounded.within(1, "a call", lambda: 7) == 7
-    with pytest.raises(ValueError, match="invalid literal"):
-        bounded.within(1, "a call", lambda: int("x"))
