@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import statistics
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from typing import Any
@@ -14,9 +15,7 @@ from appliance.media.meters import RateMeter
 from appliance.media.send_queue import SendQueue
 from appliance.media.tags import TagKind
 from appliance.media.video import VideoPipeline
-from appliance.rtmp.session import PublishSession
 from appliance.rtmp.uplink import LinkStatistics
-from appliance.threads import Worker
 
 SAMPLE_S = 0.25
 
@@ -34,7 +33,7 @@ def quality_level(queue_delay_ms: float | None, *, reconnecting: bool) -> int:
 
 
 class Figures:
-    """Samples the present session four times a second, in a thread of its own; any thread may read."""
+    """Takes what the kernel says about the link, some four times a second; any thread may read."""
 
     def __init__(
         self,
@@ -42,42 +41,41 @@ class Figures:
         audio: AudioPipeline,
         queue: SendQueue,
         *,
-        on_crash: Callable[[str, BaseException], None] | None = None,
+        now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._video, self._audio, self._queue = video, audio, queue
+        self._now = now
         self._lock = threading.Lock()
-        self._session: PublishSession | None = None
+        self._due_s = 0.0
         self._acknowledged = RateMeter()
         self._sent = RateMeter()
         self._before: LinkStatistics | None = None
         self._rtts: deque[float] = deque(maxlen=20)
         self._dropped_before = 0
-        self.worker = Worker("figures", self._run, on_crash=on_crash)
 
-    def follow(self, session: PublishSession | None) -> None:
-        """Sample ``session`` from here on; None: there is none."""
+    def session_begins(self) -> None:
+        """What comes is of another session, if there is one."""
         with self._lock:
-            self._session, self._before = session, None
+            self._before = None
             self._rtts.clear()
 
     def begin(self) -> None:
         """A push begins: count dropped frames from here."""
         self._dropped_before = self._queue.dropped_frames
 
-    def _run(self, worker: Worker) -> None:
-        while not worker.wait(SAMPLE_S):
-            worker.beat()
-            with self._lock:
-                session, before = self._session, self._before
-                if session is None:
-                    continue
-                now = session.statistics()
-                if before is not None:
-                    self._acknowledged.add(8 * max(0, now.acked_bytes - before.acked_bytes))
-                    self._sent.add(8 * max(0, now.sent_bytes - before.sent_bytes))
-                if now.rtt_ms:
-                    self._rtts.append(now.rtt_ms)
-                self._before = now
+    def take(self, link: LinkStatistics) -> None:
+        """What is known about the session's link now; more often than needed is harmless."""
+        now_s = self._now()
+        with self._lock:
+            if now_s < self._due_s:
+                return
+            self._due_s = now_s + SAMPLE_S
+            before, self._before = self._before, link
+            if before is not None:
+                self._acknowledged.add(8 * max(0, link.acked_bytes - before.acked_bytes))
+                self._sent.add(8 * max(0, link.sent_bytes - before.sent_bytes))
+            if link.rtt_ms:
+                self._rtts.append(link.rtt_ms)
 
     def queue_delay_ms(self) -> float | None:
         """How long what is sent now will take to be acknowledged: what the oldest frame has waited here, and what lies in

@@ -28,10 +28,14 @@ are in: 192 ms after its first sample at 16 kHz, and the blocks of capture come 
 BATCH_S = 0.03
 """Tags go out at most so often: a wake-up and a write cost more than the bytes, and 30 ms are not to be seen."""
 
+AUDIO_FIRST_MS = 100
+"""A backlog from which on sound overtakes pictures where that is wanted."""
+
 LIVE_S = 0.5
 """A track that delivered nothing for this long is not waited for."""
 
 VIDEO_LIMIT_S = 0.7
+RTC_VIDEO_LIMIT_S = 0.3
 """Video that has waited for longer is dropped up to a keyframe (SPEC 4). Time in the queue and not the span of
 timestamps: one picture a second is a slow source, and no queue."""
 
@@ -76,6 +80,12 @@ class SendQueue:
         self._newest: dict[TagKind, tuple[int, float]] = {}
         self._bytes = 0
         self.dropped_frames = 0
+        self.offered_bytes = dict.fromkeys(self._queues, 0)
+        """Of each track, what was put, sent or not."""
+        self.video_limit_s = VIDEO_LIMIT_S
+        """Video that has waited for longer is dropped up to a keyframe."""
+        self.audio_first = False
+        """While the link is busy, sound overtakes the pictures that wait."""
         self.taken = {kind: RateMeter(now=now) for kind in self._queues}
         """Bits per second that the session took, by track."""
 
@@ -117,6 +127,7 @@ class SendQueue:
                 self._headers[tag.kind] = tag
             else:
                 self._newest[tag.kind] = (tag.time_ms, self._now())
+            self.offered_bytes[tag.kind] += len(tag.body)
             if not self._open:
                 return
             if tag.kind is TagKind.VIDEO:
@@ -131,6 +142,11 @@ class SendQueue:
             self.dropped_frames += dropped
         if rouse:
             self._call_wake()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a session takes tags."""
+        return self._open
 
     @property
     def awaits_keyframe(self) -> bool:
@@ -196,7 +212,7 @@ class SendQueue:
             self._awaiting_keyframe = False
         self._begin(tag.time_ms)
         self._append(tag)
-        return self._drop_late() if self._video_age_s() > VIDEO_LIMIT_S else 0
+        return self._drop_late() if self._video_age_s() > self.video_limit_s else 0
 
     def _put_audio(self, tag: Tag) -> None:
         if not self._video and not tag.header:
@@ -219,7 +235,7 @@ class SendQueue:
         """Drop inter frames: those before the newest keyframe, and all where that one is late too."""
         queue = self._queues[TagKind.VIDEO]
         newest_key = max((i for i, (tag, _) in enumerate(queue) if tag.keyframe), default=-1)
-        if newest_key < 0 or self._now() - queue[newest_key][1] > VIDEO_LIMIT_S:
+        if newest_key < 0 or self._now() - queue[newest_key][1] > self.video_limit_s:
             newest_key = len(queue)
             self._awaiting_keyframe = True
         kept = [item for i, item in enumerate(queue) if i >= newest_key or item[0].keyframe or item[0].header]
@@ -276,6 +292,8 @@ class SendQueue:
                 if queue and queue[0][0].header:
                     return kind, at_once  # a stream begins with both; later ones go with the frame behind them
         if video and audio:
+            if self.audio_first and self._backlog_ms() > AUDIO_FIRST_MS:
+                return TagKind.AUDIO, at_once
             return (TagKind.VIDEO if video[0][0].time_ms <= audio[0][0].time_ms else TagKind.AUDIO), at_once
         if not video and not audio:
             return None, at_once

@@ -1,32 +1,18 @@
-"""The adaptive bitrate: from what the link does to what the encoder shall make (SPEC 4). Pure: the clock is passed in."""
+"""The adaptive bitrate: from what the link does to what the encoder shall make (SPEC 4). Pure: the clock is passed in.
+
+What is regulated is how long data waits in front of the bottleneck. While the link takes everything the target climbs: fast
+where the link is known to have room, carefully near the rate at which it was last full. Once something waits, the rate at
+which the server acknowledges is what the link carries, and the target becomes that, less what is needed to bring the queue
+back to :attr:`Tuning.standing_s`: a short one, which keeps a varying link busy while the encoder still follows.
+"""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Protocol
 
-
-@dataclass(frozen=True, slots=True)
-class LinkSample:
-    """What is known of the session at one moment. Counters grow from the session's beginning."""
-
-    now_s: float
-    made_bytes: int
-    """Video that the encoder made."""
-    audio_bytes: int
-    """Sound that was encoded."""
-    acked_bytes: int
-    """Acknowledged by the server's kernel: sound, pictures and overhead."""
-    flight_bytes: int
-    """Taken from the send queue and not yet acknowledged: unwritten, in the kernel, on the way."""
-    waiting_bytes: int
-    """In the send queue because the link is busy."""
-    waiting_s: float
-    """How long the oldest frame of them has waited there; 0 while the session takes whatever is due."""
-    rtt_s: float
-    """The kernel's smoothed round trip time; 0 while unknown."""
-    dropped_frames: int = 0
-    """Pictures dropped from the send queue."""
+from appliance.pusher.link_view import LinkSample, LinkView
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +27,8 @@ class Decision:
     """What the link carries, as far as it has been seen."""
     busy: bool = False
     """The link does not carry the lowest bitrate."""
+    flight_bytes: int | None = None
+    """How much may be underway: what is more waits in the send queue, where it can be dropped whole. None: no limit."""
 
 
 class RateRule(Protocol):
@@ -57,3 +45,168 @@ class RateRule(Protocol):
     def sample(self, sample: LinkSample) -> Decision:
         """Take a measurement, about every 50 ms."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Tuning:
+    """What a mode trades: times in seconds. Found by simulation on the links that ``tests.bench.uplink`` tunes on."""
+
+    standing_s: float
+    """The queue that is kept while the link is the limit."""
+    react_s: float
+    """A queue from which on the target is cut; what encoder and keyframes cause by themselves is shorter."""
+    drain_s: float
+    """Within how long a longer queue is to be gone."""
+    flight_s: float
+    """Beyond the round trip, this much may be underway: the rest waits where it can be dropped whole."""
+    busy_flight_s: float
+    """The same while the link is full: what has left is late, but not lost."""
+
+
+LIVE = Tuning(standing_s=0.1, react_s=0.09, drain_s=1.0, flight_s=0.2, busy_flight_s=0.6)
+RTC = Tuning(standing_s=0.04, react_s=0.06, drain_s=0.4, flight_s=0.08, busy_flight_s=0.15)
+
+WINDOW_S = 0.15
+"""Over which the acknowledged rate is taken while acknowledgements flow: the shortest that evens out single pictures."""
+STALLED_WINDOW_S = 0.5
+"""The same when they come in bursts."""
+FLOWING_S = 0.06
+"""Longer between two acknowledgements than at the lowest rates: the link stands still."""
+STALL_S = 0.33
+"""Wi-Fi stands still for as long and then delivers all at once; only longer is taken for an outage."""
+EMPTY_S = 0.05
+"""A queue so short is none: samples come every 50 ms."""
+BASE_FRESH_S = 6.0
+"""Without an empty queue for so long, one is made, lest a standing one be taken for the way itself."""
+DRAIN_FOR_S = 1.0
+
+NEAR = (0.9, 1.2)
+"""Around the rate at which the link was last full, by factors: here the climb is careful."""
+FAST_PER_S = 1.8
+"""Elsewhere: a factor 1 + that each second. Too much costs little, as the cut is quick and exact."""
+CAREFUL_PER_S = 0.08
+PER_VOLATILITY = 1.5
+"""Added to that by how much the link's limit changed from one congestion to the next (mean of the logarithm)."""
+FASTER_PER_S2 = 0.15
+"""Added for every second without congestion."""
+UNUSED_PER_S = 0.05
+"""While the scene does not use the target, nothing is learned about the link: hardly at all, and not beyond its last limit while that is fresh."""
+USED = 0.75
+FRESH_S = 30.0
+RESUME = 0.98
+"""Of what the link carried, the target after a congestion."""
+
+BUSY_DELAY_S = 0.5
+BUSY_AFTER_S = 1.0
+RECOVERED_AFTER_S = 2.0
+"""The link is too small for the lowest bitrate (1101) after so long at it with such a queue; and no more after so long without."""
+
+LEAST_FLIGHT_BYTES = 8000
+
+
+class BitrateController:
+    """A :class:`RateRule`. The first session begins at the upper bound, the others where the last one ended."""
+
+    def __init__(self, tuning: Tuning = LIVE, *, min_kbps: int = 200, max_kbps: int = 1000) -> None:
+        self._tuning = tuning
+        self._min, self._max = min_kbps, max_kbps
+        self._target = float(max_kbps)
+        self.begin(0.0)
+
+    def begin(self, now_s: float) -> None:
+        self._view = LinkView()
+        self._full_at: float | None = None
+        """The target when the present congestion began."""
+        self._limit = math.inf
+        """What the link carried, for the picture, when it was last full."""
+        self._volatility = 0.3
+        self._since = self._empty_at = self._fine_since = now_s
+        self._short_since: float | None = None
+        self._busy = False
+        self._carried = 0.0
+
+    def set_limits(self, *, min_kbps: int, max_kbps: int) -> None:
+        self._min, self._max = min_kbps, max_kbps
+        self._target = min(max(self._target, min_kbps), max_kbps)
+
+    def sample(self, sample: LinkSample) -> Decision:
+        view, tuning = self._view, self._tuning
+        step_s = view.add(sample)
+        if not step_s:
+            return Decision(round(self._target), 0.0, 0.0)
+        now_s, delay_s, audio = sample.now_s, view.delay_s, view.audio_kbps
+        flowing = view.gap_s < FLOWING_S
+        carried = view.acked_kbps(WINDOW_S if flowing else STALLED_WINDOW_S)
+        standing_s = self._standing_s(now_s, delay_s)
+        wanted = carried + (carried * standing_s - view.queued_kbit(carried)) / tuning.drain_s - audio
+        if not flowing and view.gap_s < STALL_S:
+            pass  # nothing is to be learned until it moves again
+        elif delay_s > max(standing_s, tuning.react_s):
+            if self._full_at is None:
+                self._full_at = self._target
+            self._carried = carried
+            self._target = min(self._target, wanted)
+        elif delay_s < EMPTY_S + standing_s / 2:
+            if self._full_at is not None:
+                self._resume(now_s, carried, audio)
+            self._climb(now_s, step_s, audio)
+        elif wanted > self._target:
+            self._target = min(wanted, self._target * (1 + FAST_PER_S * step_s))
+        self._target = min(max(self._target, self._min), self._max)
+        return Decision(
+            round(self._target), delay_s, self._carried or carried, busy=self._is_busy(now_s, delay_s, audio),
+            flight_bytes=self._flight_bytes(audio),
+        )  # fmt: skip
+
+    def _standing_s(self, now_s: float, delay_s: float) -> float:
+        """The queue to aim at: none, from time to time, so that the way without one is seen."""
+        if delay_s < EMPTY_S:
+            self._empty_at = now_s
+        elif now_s - self._empty_at > BASE_FRESH_S + DRAIN_FOR_S:
+            self._empty_at = now_s - DRAIN_FOR_S
+        return 0.0 if now_s - self._empty_at > BASE_FRESH_S else self._tuning.standing_s
+
+    def _resume(self, now_s: float, carried: float, audio: float) -> None:
+        """The congestion is over."""
+        assert self._full_at is not None
+        mean = max(carried, self._view.acked_kbps(0.6))
+        self._target = max(self._target, min(self._full_at, RESUME * mean - audio))
+        limit = max(carried - audio, 30.0)
+        if self._limit < math.inf:
+            self._volatility += 0.3 * (min(1.0, abs(math.log(limit / self._limit))) - self._volatility)
+        self._limit, self._full_at, self._since = limit, None, now_s
+
+    def _climb(self, now_s: float, step_s: float, audio: float) -> None:
+        known = self._limit if now_s - self._since < FRESH_S else math.inf
+        lowest, highest = (factor * self._limit for factor in NEAR)
+        if self._view.made_kbps(0.25) < USED * (self._target + audio):
+            per_s = UNUSED_PER_S if self._target < known else 0.0
+        elif lowest < self._target < highest:
+            careful = CAREFUL_PER_S + PER_VOLATILITY * self._volatility + FASTER_PER_S2 * (now_s - self._since)
+            per_s = min(FAST_PER_S, careful)
+        else:
+            per_s = FAST_PER_S
+        self._target *= 1 + per_s * step_s
+
+    def _is_busy(self, now_s: float, delay_s: float, audio: float) -> bool:
+        """Whether the link has been too small for the lowest bitrate, with hysteresis."""
+        at_least = self._target <= self._min
+        if at_least and delay_s > BUSY_DELAY_S and self._view.acked_kbps(1.0) < self._min + audio:
+            self._fine_since = now_s
+            if self._short_since is None:
+                self._short_since = now_s
+            self._busy = self._busy or now_s - self._short_since >= BUSY_AFTER_S
+        else:
+            self._short_since = None
+            if delay_s > BUSY_DELAY_S / 2:
+                self._fine_since = now_s
+            self._busy = self._busy and now_s - self._fine_since < RECOVERED_AFTER_S
+        return self._busy
+
+    def _flight_bytes(self, audio: float) -> int:
+        view, tuning = self._view, self._tuning
+        sends = max(view.acked_kbps(0.5), view.acked_kbps(1.5))
+        if self._full_at is None:
+            sends = max(sends, self._target + audio)
+        beyond_s = tuning.flight_s if self._full_at is None else tuning.busy_flight_s
+        return max(LEAST_FLIGHT_BYTES, int(sends * 125 * (view.base_s + beyond_s)))

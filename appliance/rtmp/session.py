@@ -28,6 +28,9 @@ from appliance.threads import Worker
 
 log = logging.getLogger(__name__)
 
+ROOM_S = 0.02
+"""How often is looked whether less is underway than may be: the kernel does not tell."""
+
 SAMPLE_S = 0.25
 """How often progress is looked at while something is queued."""
 
@@ -103,6 +106,7 @@ class PublishSession:
         self._lost: NetworkError | None = None
         self._lock = threading.Lock()  # orders start() and close()
         self._stage = "new"
+        self._flight_limit: int | None = None
         self.worker = Worker("rtmp-session", self._run)
         """The thread, for whoever watches over threads."""
 
@@ -129,6 +133,11 @@ class PublishSession:
             if self._waiter is not None and not self._closing and self._lost is None:
                 self._lost = error
                 self._waiter.cancel()
+
+    def limit_flight(self, size: int | None) -> None:
+        """Take tags from the queue only while fewer bytes than ``size`` are underway, unacknowledged; None: no limit. What
+        waits in the queue can still be dropped."""
+        self._flight_limit = size
 
     def join(self, timeout_s: float) -> bool:
         """Wait until the session's thread has ended; False if it has not within ``timeout_s`` seconds."""
@@ -231,8 +240,6 @@ class PublishSession:
                 line.flush()
                 if sample_at is None:
                     sample_at = now + SAMPLE_S
-            if uplink.unwritten >= MAX_UNWRITTEN:
-                timeout = None  # there is no sense in looking at the queue before the socket takes more
             if sample_at is not None:
                 if now >= sample_at:
                     sample_at = now + SAMPLE_S if self._queued(uplink, watch, now) else None
@@ -242,11 +249,19 @@ class PublishSession:
 
     def _fill(self, uplink: Uplink, now: float) -> float | None:
         """Move tags from the queue to the uplink; the answer is when to look again, in seconds."""
-        while uplink.unwritten < MAX_UNWRITTEN:
+        if uplink.unwritten:
+            return None  # the socket says when it takes more
+        limit = self._flight_limit
+        room = MAX_UNWRITTEN if limit is None else min(MAX_UNWRITTEN, limit - uplink.in_kernel())
+        if room <= 0:
+            return ROOM_S
+        while room > 0:
             tag = self._queue.take(now)
             if tag is None:
                 return self._queue.wait_s(now)
-            uplink.add(self._conversation.tag(tag))
+            data = self._conversation.tag(tag)
+            room -= len(data)
+            uplink.add(data)
         return 0.0
 
     def _queued(self, uplink: Uplink, watch: ProgressWatch, now: float) -> bool:

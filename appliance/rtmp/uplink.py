@@ -140,6 +140,11 @@ class Uplink:
         reading = reading or self._write_needs_read
         return (selectors.EVENT_WRITE if writing else 0) | (selectors.EVENT_READ if reading else 0)
 
+    def in_kernel(self) -> int:
+        """Bytes that the kernel holds until the server's has acknowledged them. Raises OSError."""
+        size: int = _INT.unpack(fcntl.ioctl(self.sock.fileno(), _SIOCOUTQ, bytes(_INT.size)))[0]
+        return size
+
     def statistics(self) -> LinkStatistics:
         """What the kernel says now; from any thread, never waits for the session or the server."""
         with self._lock:
@@ -147,7 +152,7 @@ class Uplink:
                 return self._last
             try:
                 info = self.sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 192)
-                in_kernel = _INT.unpack(fcntl.ioctl(self.sock.fileno(), _SIOCOUTQ, bytes(_INT.size)))[0]
+                in_kernel = self.in_kernel()
             except OSError:
                 return self._last
             self._last = LinkStatistics(

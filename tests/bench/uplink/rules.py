@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from collections import deque
 
-from appliance.pusher.bitrate import Decision, LinkSample
+from appliance.pusher.bitrate import Decision
+from appliance.pusher.link_view import LinkSample
 
 
 class _Measured:

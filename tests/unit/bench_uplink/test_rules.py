@@ -7,7 +7,8 @@ from itertools import pairwise
 
 import pytest
 
-from appliance.pusher.bitrate import Decision, LinkSample, RateRule
+from appliance.pusher.bitrate import Decision, RateRule
+from appliance.pusher.link_view import LinkSample
 from tests.bench.uplink.rules import Belacoder, FixedRate, ObsDynamicBitrate
 
 EVERY_S = 0.05

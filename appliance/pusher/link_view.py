@@ -1,0 +1,132 @@
+"""What the samples of a session say about the link: rates, and how long data waits in front of it. Pure."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class LinkSample:
+    """What is known of the session at one moment. Counters grow from the session's beginning."""
+
+    now_s: float
+    made_bytes: int
+    """Video that the encoder made."""
+    audio_bytes: int
+    """Sound that was encoded."""
+    acked_bytes: int
+    """Acknowledged by the server's kernel: sound, pictures and overhead."""
+    flight_bytes: int
+    """Taken from the send queue and not yet acknowledged: unwritten, in the kernel, on the way."""
+    waiting_bytes: int
+    """In the send queue because the link is busy."""
+    waiting_s: float
+    """How long the oldest frame of them has waited there; 0 while the session takes whatever is due."""
+    rtt_s: float
+    """The kernel's smoothed round trip time; 0 while unknown."""
+    dropped_frames: int = 0
+    """Pictures dropped from the send queue."""
+
+
+HISTORY_S = 4.0
+BASE_S = 8.0
+"""The shortest time underway within so long is the way itself; a longer way is believed after that."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Moment:
+    now_s: float
+    acked: int
+    offered: int
+    """Acknowledged, underway and waiting."""
+    made: int
+
+
+class LinkView:
+    """One session's samples of the last seconds. Rates are in kbit/s, of payload as the socket counts it."""
+
+    def __init__(self) -> None:
+        self._moments: deque[_Moment] = deque()
+        self._ages: deque[float] = deque(maxlen=3)
+        self._bases: deque[tuple[float, float]] = deque()
+        self._first: LinkSample | None = None
+        self._last: LinkSample | None = None
+        self._moved_at = 0.0
+        self.base_s = 0.0
+        """How long the way takes without a queue, with what bursts of the encoder and of acknowledgements add."""
+        self.delay_s = 0.0
+        """How much longer the oldest byte that is not acknowledged has been underway."""
+
+    def add(self, sample: LinkSample) -> float:
+        """Take a sample; the answer is the time since the one before it, in seconds, 0 for the first."""
+        last, self._last = self._last, sample
+        offered = sample.acked_bytes + sample.flight_bytes + sample.waiting_bytes
+        made = sample.made_bytes + sample.audio_bytes
+        self._moments.append(_Moment(sample.now_s, sample.acked_bytes, offered, made))
+        while len(self._moments) > 2 and self._moments[1].now_s < sample.now_s - HISTORY_S:
+            self._moments.popleft()
+        if last is None:
+            self._first = sample
+            self._moved_at = sample.now_s
+            return 0.0
+        if sample.acked_bytes > last.acked_bytes or not last.flight_bytes:
+            self._moved_at = sample.now_s
+        age = self._age_s()
+        self._ages.append(age)
+        self._bases.append((sample.now_s, max(self._ages)))
+        while self._bases[0][0] < sample.now_s - BASE_S:
+            self._bases.popleft()
+        self.base_s = min(base for _, base in self._bases)
+        self.delay_s = max(0.0, age - self.base_s)
+        return sample.now_s - last.now_s
+
+    @property
+    def gap_s(self) -> float:
+        """For how long nothing has been acknowledged although something is underway."""
+        return self._last.now_s - self._moved_at if self._last is not None else 0.0
+
+    @property
+    def audio_kbps(self) -> float:
+        """The sound's share of what is made."""
+        first, last = self._first, self._last
+        if first is None or last is None or last.now_s - first.now_s < 0.5:
+            return 0.0
+        return (last.audio_bytes - first.audio_bytes) / 125 / (last.now_s - first.now_s)
+
+    def acked_kbps(self, window_s: float) -> float:
+        """What was acknowledged."""
+        begin, end = self._within(window_s)
+        return (end.acked - begin.acked) / 125 / (end.now_s - begin.now_s) if end is not begin else 0.0
+
+    def made_kbps(self, window_s: float) -> float:
+        """What the encoders made."""
+        begin, end = self._within(window_s)
+        return (end.made - begin.made) / 125 / (end.now_s - begin.now_s) if end is not begin else 0.0
+
+    def queued_kbit(self, carried_kbps: float) -> float:
+        """What is underway or waiting, less what fills the way itself at that rate."""
+        last = self._moments[-1]
+        return max(0.0, (last.offered - last.acked) / 125 - carried_kbps * self.base_s)
+
+    def _within(self, window_s: float) -> tuple[_Moment, _Moment]:
+        end = self._moments[-1]
+        begin = end
+        for moment in reversed(self._moments):
+            begin = moment
+            if moment.now_s <= end.now_s - window_s + 1e-6:
+                break
+        return begin, end
+
+    def _age_s(self) -> float:
+        """How long ago the oldest byte was offered that is not acknowledged; between two samples, in proportion."""
+        later = self._moments[-1]
+        now_s, acked = later.now_s, later.acked
+        if later.offered <= acked:
+            return 0.0
+        for moment in reversed(self._moments):
+            if moment.offered <= acked:
+                share = (acked - moment.offered) / (later.offered - moment.offered)
+                return now_s - moment.now_s - share * (later.now_s - moment.now_s)
+            later = moment
+        return now_s - self._moments[0].now_s
