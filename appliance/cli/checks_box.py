@@ -19,7 +19,7 @@ _SINCE_START = 16  # the firmware repeats each bit so much higher for "has happe
 def check_clock() -> Result:
     """TLS certificates and the time-limited secrets of push addresses need the right time."""
     now = datetime.now(UTC).isoformat(" ", "seconds")
-    answer = _tool("timedatectl", "show", "--property=NTPSynchronized", "--value")
+    answer = tool("timedatectl", "show", "--property=NTPSynchronized", "--value")
     synchronised = answer == "yes" if answer in ("yes", "no") else SystemClock().synchronised()
     if synchronised:
         return Result("clock", Grade.OK, f"{now}, synchronised")
@@ -56,7 +56,7 @@ def check_supply() -> Result | None:
     """What the firmware says of supply and heat; None where there is no such firmware."""
     flags = throttled()
     if flags is None:
-        answer = _tool("vcgencmd", "get_throttled")
+        answer = tool("vcgencmd", "get_throttled")
         try:
             flags = int(answer.partition("=")[2], 16)
         except ValueError:
@@ -72,7 +72,7 @@ def check_supply() -> Result | None:
     return Result("power supply", Grade.OK, "no under-voltage, not throttled")
 
 
-def _tool(*command: str) -> str:
+def tool(*command: str) -> str:
     """What a system's tool prints; empty where there is none, or it fails."""
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=_TOOL_S, check=False)

@@ -1,7 +1,7 @@
 """``doctor``: looks at everything the appliance needs, and says what to do about what is not right (SPEC 10).
 
 It only looks: nothing is published, opened for capture, or changed, so it may run beside the service. No secret is
-printed.
+printed, so the whole output, which begins and ends with a line of its own, can be handed on.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import argparse
 import platform
 import sys
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 
@@ -19,23 +20,31 @@ from appliance import __version__
 from appliance.cli.checks import Grade, Result
 from appliance.cli.checks_box import check_clock, check_storage, check_supply
 from appliance.cli.checks_network import check_server
+from appliance.cli.checks_pi import check_pi
 from appliance.cli.client import NoService, ServiceFailed, client_of
 from appliance.errors import CameraError, HardwareMissing, MicrophoneError, plain
 from appliance.hardware.board import Board, make_board
+from appliance.hardware.pi.encoder import hardware_encoder_present
 from appliance.settings import file
 from appliance.settings.declaration import Settings
 from appliance.settings.validate import examine
+
+_RULE = "----"
 
 LIBRARIES = ("av", "numpy", "flask", "waitress", "gpiozero", "tomlkit", "pillow")
 
 
 def doctor(arguments: argparse.Namespace) -> int:
     """Every check, one line each; exit status 1 when one failed."""
-    worst = Grade.OK
+    counts = dict.fromkeys(Grade, 0)
+    now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
+    print(f"{_RULE} Live Pusher {__version__}, doctor, {arguments.board} board, {now} {_RULE}", flush=True)
     for result in _results(arguments):
         print(result.line(), flush=True)
-        worst = max(worst, result.grade)
-    return 1 if worst is Grade.FAIL else 0
+        counts[result.grade] += 1
+    told = ", ".join(f"{count} {grade.name.lower()}" for grade, count in counts.items())
+    print(f"{_RULE} {told}; no secret is in these lines {_RULE}")
+    return 1 if counts[Grade.FAIL] else 0
 
 
 def cameras(arguments: argparse.Namespace) -> int:
@@ -60,6 +69,8 @@ def _results(arguments: argparse.Namespace) -> Iterable[Result]:
     settings, result = read_settings(arguments.state_dir)
     yield result
     yield _check_service(arguments)
+    if arguments.board == "pi":
+        yield from check_pi()
     yield from _check_board(arguments.board, settings)
     yield check_clock()
     yield from check_server(settings)
@@ -152,7 +163,7 @@ def _check_media_file(what: str, path: str) -> Result:
 
 
 def _check_encoder(board: Board) -> Result:
-    if getattr(board, "hardware_encoder", False):
+    if board.hardware_encoder and (board.name != "pi" or hardware_encoder_present()):
         return Result("video encoder", Grade.OK, "hardware H.264")
     try:
         import av
@@ -160,6 +171,9 @@ def _check_encoder(board: Board) -> Result:
         av.codec.Codec("libx264", "w")
     except (ImportError, ValueError) as error:
         return Result("video encoder", Grade.FAIL, f"no libx264: {plain(error)}", "run: make setup")
+    if board.hardware_encoder:
+        advice = "sudo modprobe bcm2835-codec, and look at: sudo dmesg | grep codec"
+        return Result("video encoder", Grade.WARN, "libx264 in software; this Pi's own encoder is not there", advice)
     return Result("video encoder", Grade.OK, "libx264 in software; the board has no H.264 encoder in hardware")
 
 

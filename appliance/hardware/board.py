@@ -29,7 +29,7 @@ class Board(Protocol):
     name: str
 
     hardware_encoder: bool
-    """Whether the board's cameras have a hardware H.264 encoder behind them."""
+    """Whether the board has a hardware H.264 encoder. A camera without one behind it is then told of (1103)."""
 
     @property
     def simulated(self) -> SimulatedHands | None:

@@ -11,6 +11,7 @@ from appliance.hardware.libraries import load
 from appliance.hardware.pi.camera import PiCamera
 from appliance.hardware.pi.encoder import hardware_encoder_present
 from appliance.hardware.pi.microphone import AlsaMicrophone, capture_devices
+from appliance.hardware.pi.model import has_encoder
 from appliance.hardware.pi.pins import lgpio_factory
 
 POSITIONS = ("front", "back")
@@ -26,7 +27,8 @@ class PiBoard:
     simulated = None
 
     def __init__(self) -> None:
-        self.hardware_encoder = hardware_encoder_present()
+        self._encoder_usable = hardware_encoder_present()
+        self.hardware_encoder = self._encoder_usable or has_encoder()
         self._lock = threading.Lock()
         self._factory: Any = None
 
@@ -57,7 +59,7 @@ class PiBoard:
             raise CameraError(
                 f"camera {input!r} is not connected; found: {shown}; allowed: auto, one of those, file:PATH"
             )
-        return PiCamera(chosen, hardware_encoder=self.hardware_encoder)
+        return PiCamera(chosen, hardware_encoder=self._encoder_usable)
 
     def cameras(self) -> list[str]:
         try:

@@ -16,7 +16,7 @@ import pytest
 from appliance.pusher.operations import Operation
 from tests.integration.contract.local import LocalAppliance
 from tests.pi import device as chips
-from tests.pi.board import PiUnderTest, pi_under_test
+from tests.pi.board import PI_4, PI_5, PiUnderTest, pi_under_test
 from tests.servers import nginx as nginx_server
 from tests.servers.nginx import Nginx
 
@@ -99,6 +99,19 @@ def test_an_encoder_that_is_too_slow(pushing: Pushing) -> None:
     assert until(lambda: pushing.fps() > 14)
     assert pushing.local.state == "PUSHING"
     assert pushing.local.events(1103, 1009) == []
+
+
+@pytest.mark.parametrize(("compatible", "told"), [(PI_4, True), (PI_5, False)], ids=["a Pi 4", "a Pi 5"])
+def test_an_encoder_that_is_not_there(tmp_path: Path, compatible: bytes, told: bool) -> None:
+    """1103 on a Pi that should have one; on a Pi 5, software is the choice."""
+    with (
+        pi_under_test(tmp_path, compatible=compatible, encoder_there=False),
+        Nginx(tmp_path / "nginx") as nginx,
+        LocalAppliance(tmp_path / "appliance", {**SETTINGS, "url": f"{nginx.url}/chip"}, board="pi") as local,
+    ):
+        assert local.perform(Operation.START).ok
+        assert local.wait_for(1008).details["kind"] == "software"
+        assert [event.code for event in local.events(1103)] == [1103] * told
 
 
 def test_max_bitrate_reaches_the_device(pushing: Pushing) -> None:

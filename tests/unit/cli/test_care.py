@@ -127,9 +127,9 @@ def test_the_supply(monkeypatch: pytest.MonkeyPatch, flags: int, grade: Grade, w
 
 def test_without_a_pis_firmware_nothing_is_said_of_the_supply(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checks_box, "throttled", lambda: None)
-    monkeypatch.setattr(checks_box, "_tool", lambda *_: "")
+    monkeypatch.setattr(checks_box, "tool", lambda *_: "")
     assert checks_box.check_supply() is None
-    monkeypatch.setattr(checks_box, "_tool", lambda *_: "throttled=0x1")
+    monkeypatch.setattr(checks_box, "tool", lambda *_: "throttled=0x1")
     result = checks_box.check_supply()
     assert result is not None
     assert result.grade is Grade.FAIL
@@ -145,7 +145,7 @@ def test_storage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     for answer, grade in (("yes", Grade.OK), ("no", Grade.WARN)):
-        monkeypatch.setattr(checks_box, "_tool", lambda *_, answer=answer: answer)
+        monkeypatch.setattr(checks_box, "tool", lambda *_, answer=answer: answer)
         assert checks_box.check_clock().grade is grade
 
 
