@@ -7,7 +7,6 @@ needs root and iproute2. ``--simulate`` runs the same links and rules without th
 from __future__ import annotations
 
 import argparse
-import importlib
 import itertools
 import re
 import sys
@@ -18,8 +17,8 @@ from pathlib import Path
 from subprocess import SubprocessError
 from tempfile import TemporaryDirectory
 
+from appliance.engine.rate_control import rule_for
 from tests.bench.uplink import links, rules
-from tests.bench.uplink.launch import FACTORY
 from tests.bench.uplink.links import Link
 from tests.bench.uplink.measured import Setup, measure
 from tests.bench.uplink.picture import make_clip
@@ -117,8 +116,10 @@ class _Measured:
 def _simulated(link: Link, rule: str, setup: Setup) -> Sequence[Frame]:
     from tests.bench.uplink.simulation import simulate  # only here: the other way needs nothing of it
 
-    own = getattr(importlib.import_module("appliance.engine.rate_control"), FACTORY)
-    made = own(setup.mode) if rule == PRODUCT else getattr(rules, OTHERS[rule])()
+    if rule == PRODUCT:
+        made = rule_for(setup.mode, min_kbps=setup.min_kbps, max_kbps=setup.ceiling_kbps)
+    else:
+        made = getattr(rules, OTHERS[rule])()
     return simulate(
         link, made, ceiling_kbps=setup.ceiling_kbps, min_kbps=setup.min_kbps, audio_kbps=AUDIO_KBPS,
         rtc=setup.mode == "RTC",

@@ -6,14 +6,15 @@ another rule in the place of its own.
 
 from __future__ import annotations
 
-import importlib
 import os
 import sys
 from pathlib import Path
 
 from appliance.cli import main
+from appliance.engine import rate_control
 from appliance.media.send_queue import SendQueue
 from appliance.media.tags import Tag
+from appliance.pusher.bitrate import RateRule
 from tests.bench.uplink import rules
 from tests.bench.uplink.records import Recorder
 
@@ -21,9 +22,6 @@ MADE = "LIVE_PUSHER_BENCH_MADE"
 """The file to write to."""
 RULE = "LIVE_PUSHER_BENCH_RULE"
 """The name of a class in :mod:`tests.bench.uplink.rules`; absent: the product's own rule."""
-
-FACTORY = "rule_for"
-"""What the product makes its rule with, in :mod:`appliance.engine.rate_control`."""
 
 
 def record(path: Path) -> None:
@@ -38,13 +36,14 @@ def record(path: Path) -> None:
 
 
 def replace_rule(name: str) -> None:
-    """From here on, sessions are ruled by that class."""
-    rate_control = importlib.import_module("appliance.engine.rate_control")
-    if not hasattr(rate_control, FACTORY):
-        raise AttributeError(
-            f"{rate_control.__name__} has no {FACTORY}"
-        )  # another name would leave the product's in place
-    setattr(rate_control, FACTORY, lambda *_given, **_named: getattr(rules, name)())
+    """From here on, pushes are ruled by that class."""
+
+    def rule_for(mode: str, *, min_kbps: int, max_kbps: int) -> RateRule:
+        rule: RateRule = getattr(rules, name)()
+        rule.set_limits(min_kbps=min_kbps, max_kbps=max_kbps)
+        return rule
+
+    rate_control.rule_for = rule_for
 
 
 if __name__ == "__main__":
