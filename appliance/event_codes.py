@@ -49,7 +49,8 @@ OPEN_CAMERA_SUCC = _row(
     1003, "PUSH_EVT_OPEN_CAMERA_SUCC", _I, "Camera {camera} delivers pictures", "the camera delivers frames"
 )
 CHANGE_RESOLUTION = _row(
-    1005, "PUSH_EVT_CHANGE_RESOLUTION", _I, "Picture size is now {width}x{height}", "the pushed size changed"
+    1005, "PUSH_EVT_CHANGE_RESOLUTION", _I, "Picture size is now {width}x{height}, was {was_width}x{was_height}",
+    "the pushed size changed",
 )
 CHANGE_BITRATE = _row(
     1006, "PUSH_EVT_CHANGE_BITRATE", _I, "Target bitrate is now {kbps} kbit/s",

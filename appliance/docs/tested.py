@@ -10,6 +10,7 @@ _DEVICES = "integration/contract/test_devices.py::"
 _ENCODERS = "integration/contract/test_encoders.py::"
 _NETWORK = "integration/contract/test_network_change.py::"
 _ONE = "integration/contract/test_one_push.py::"
+_LADDER = "integration/contract/test_ladder.py::"
 _SETTINGS = "integration/contract/test_settings.py::"
 _OPERATIONS = "integration/contract/test_operations.py::"
 _CHIP = "integration/hardware/test_pi_chip.py::"
@@ -21,7 +22,6 @@ NOT_YET: dict[str, str] = {
     "beauty": "the picture's filters",
     "whiteness": "the picture's filters",
     "min-bitrate": "the adaptive bitrate; until then `max-bitrate` is what is sent",
-    "1005": "the adaptive bitrate, which changes the size in a push",
     "1101": "the adaptive bitrate",
 }
 """What no test shows yet, because its part has not been built; whoever builds it takes it out."""
@@ -128,6 +128,10 @@ CODES: dict[str, tuple[str, ...]] = {
     "1001": (_START,),
     "1002": (_START,),
     "1003": (_START,),
+    "1005": (
+        _LADDER + "test_the_events_and_the_status_say_the_size",
+        _LADDER + "test_on_reconnect_means_then_alone",
+    ),
     "1006": (_ONE + "test_max_bitrate_takes_effect_in_flight",),
     "1007": (_START,),
     "1008": (_START,),

@@ -15,7 +15,8 @@ from appliance.clock import Clock, SystemClock
 from appliance.engine.address import PushAddresses
 from appliance.engine.figures import Figures
 from appliance.engine.link import Link
-from appliance.engine.plans import AUDIO_KBPS, picture_size, rules_of, sound_format, sound_plan, taken_over, video_plan
+from appliance.engine.picture_size import PictureSize
+from appliance.engine.plans import AUDIO_KBPS, rules_of, sound_format, sound_plan, taken_over, video_plan
 from appliance.engine.reports import MediaReports
 from appliance.errors import (
     ClockNotSynchronised,
@@ -82,7 +83,7 @@ class Engine:
         self._settings = store.current
         self._media = MediaPlan()
         self._epoch_s = 0.0
-        self._size = picture_size(self._settings, hardware=inputs.hardware_encoder)
+        self._picture_size = PictureSize(self._settings, hardware=inputs.hardware_encoder)
         self.muted = self._settings.muted
         self._zoom = self._settings.zoom
         self._gain_db = self._settings.microphone_gain
@@ -95,7 +96,7 @@ class Engine:
         self.queue = SendQueue()
         self.video = VideoPipeline(
             self._open_camera, self.queue, self.reports, preview=self.preview,
-            idle=VideoPlan(Shape(*self._size)), on_crash=on_crash,
+            idle=VideoPlan(Shape(*self._picture_size.present.picture)), on_crash=on_crash,
         )  # fmt: skip
         self.audio = AudioPipeline(self._open_microphone, self.queue, self.reports, on_crash=on_crash)
         self.figures = Figures(self.video, self.audio, self.queue, on_crash=on_crash)
@@ -160,6 +161,7 @@ class Engine:
             self.queue.forget()
             self.figures.begin()
             self.reports.push_begins()
+            self._picture_size.push_begins(self._settings)
         self._refresh()
 
     def _refresh(self) -> None:
@@ -174,11 +176,14 @@ class Engine:
             self._events.emit(codes.CHANGE_BITRATE, kbps=settings.max_bitrate, was_kbps=was.max_bitrate)
         hardware = self._inputs.hardware_encoder
         if not media.encode or not self.pusher.context.connected and not self.video.encoding.begun:
-            self._size = picture_size(settings, hardware=hardware)
+            self._picture_size.push_begins(settings)
+        else:
+            self._picture_size.limit(settings.max_bitrate)
         position = self.pusher.context.position
         self.video.set_plan(
             video_plan(
-                media, settings, epoch_s=self._epoch_s, zoom=self._zoom, hardware=hardware, size=self._size
+                media, settings, epoch_s=self._epoch_s, zoom=self._zoom, hardware=hardware,
+                sizes=self._picture_size.present,
             )
         )  # fmt: skip
         self.audio.set_plan(
@@ -198,7 +203,14 @@ class Engine:
             reason = f"the push address cannot be used: {error}" if self._settings.url else "there is no push address"
             self.pusher.report(Happening(Input.LOST, error=ConnectFailed(reason)))
             return
+        self._between_sessions()
         self.link.connect(address, self._metadata, video=self.pusher.context.video)
+
+    def _between_sessions(self) -> None:
+        """The next session of the push begins with the size for its bitrate; a still picture stays as it is."""
+        another = self.pusher.context.connected and self._media.camera is not None
+        if another and self._picture_size.reconnected():
+            self._refresh()
 
     def redial(self) -> None:
         self.link.redial()
@@ -297,6 +309,14 @@ class Engine:
 
     # -- others' threads -----------------------------------------------------------------------------------
 
+    def target_changed(self, now_s: float, target_kbps: float) -> None:
+        """What the video encoder is to aim at, every 50 ms or so while a push is on: the picture's size follows. A still
+        picture stays as it is. Any one thread."""
+        if self._media.camera is None or self.video.shows_still:
+            self._picture_size.rest()
+        elif self._picture_size.follow(now_s, target_kbps):
+            self.pusher.post(self._refresh)
+
     def _sign_at_last(self) -> None:
         """The clock has become right: make the attempt that waits for it, now."""
 
@@ -312,6 +332,8 @@ class Engine:
         if isinstance(error, NetworkError):
             happening = replace(happening, error=self.address.explained(error))
         self.pusher.report(happening)
+        if happening.input is Input.LOST:
+            self.pusher.post(self._between_sessions)  # already now, so that the next one has no picture of the old size
 
     def _open_camera(self, wish: CameraWish) -> Camera:
         return self._inputs.camera(self._settings, wish.position)
@@ -344,7 +366,7 @@ class Engine:
             "encoder": f"Live Pusher {__version__}",
         }
         if self.pusher.context.video:
-            width, height = self._size
+            width, height = self._picture_size.present.picture
             data |= {
                 "videocodecid": 7.0, "width": float(width), "height": float(height),
                 "framerate": float(settings.fps), "videodatarate": float(settings.max_bitrate),

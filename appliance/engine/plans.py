@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from appliance.engine.picture_size import Sizes
 from appliance.media.audio import SoundPlan
 from appliance.media.camera_slot import CameraWish
 from appliance.media.formatter import Shape
 from appliance.media.sources import PictureFormat, SoundFormat, VideoSpec
 from appliance.media.video import VideoPlan
-from appliance.pusher.ladder import size_for
 from appliance.pusher.states import MediaPlan, Rules
 from appliance.settings.declaration import DECLARED, Applies, Settings
 
@@ -40,30 +40,20 @@ def sound_format(settings: Settings) -> SoundFormat:
     return SoundFormat(48000, 2 if settings.audio_channels == "stereo" else 1)
 
 
-def picture_size(settings: Settings, *, hardware: bool) -> tuple[int, int]:
-    """Width and height that a push with these settings begins with."""
-    return size_for(
-        settings.max_bitrate,
-        mode=settings.mode,
-        aspect=settings.aspect,
-        orientation=settings.orientation,
-        hardware=hardware and settings.encoder != "software",
-        max_kbps=settings.max_bitrate,
-    )
-
-
 def video_plan(
-    media: MediaPlan, settings: Settings, *, epoch_s: float, zoom: bool, hardware: bool, size: tuple[int, int]
+    media: MediaPlan, settings: Settings, *, epoch_s: float, zoom: bool, hardware: bool, sizes: Sizes
 ) -> VideoPlan:
-    """``size`` is that of the push; ``hardware`` whether the board should have hardware
-    encoders."""
-    width, height = size
+    """``hardware``: whether the board should have hardware encoders."""
     wish = None
     if media.camera is not None:
         source = settings.camera_front if media.camera == "front" else settings.camera_back
         # a camera that is mounted on its side is asked for what is upright once it has been turned
-        asked = (height, width) if settings.camera_rotation in (90, 270) else (width, height)
-        wish = CameraWish(media.camera, source, PictureFormat(*asked, settings.fps))
+        on_its_side = settings.camera_rotation in (90, 270)
+        (width, height), second = sizes.camera, sizes.second
+        if on_its_side:
+            width, height, second = height, width, (second[1], second[0]) if second is not None else None
+        wish = CameraWish(media.camera, source, PictureFormat(width, height, settings.fps, second))
+    width, height = sizes.picture
     spec = None
     if media.encode and media.video:
         spec = VideoSpec(
@@ -79,6 +69,7 @@ def video_plan(
         shape=shape,
         camera=wish,
         spec=spec,
+        every=sizes.every,
         epoch_s=epoch_s,
         hardware=settings.encoder != "software",
         expect_hardware=settings.encoder == "hardware" or hardware,

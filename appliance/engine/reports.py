@@ -62,8 +62,10 @@ class MediaReports:
         self.errors["camera"] = error.reason
         self._events.emit(codes.CAMERA_REMOVED, camera=name, position=position, reason=error.reason)
 
-    def size_changed(self, width: int, height: int) -> None:
-        self._events.emit(codes.CHANGE_RESOLUTION, width=width, height=height)
+    def size_changed(self, now: tuple[int, int], was: tuple[int, int]) -> None:
+        self._events.emit(
+            codes.CHANGE_RESOLUTION, width=now[0], height=now[1], was_width=was[0], was_height=was[1]
+        )  # fmt: skip
 
     def no_effect(self, setting: str, camera: str, reason: str) -> None:
         if self.without_effect.get(setting) != (camera, reason):

@@ -22,6 +22,8 @@ class PictureFormat:
     width: int
     height: int
     fps: int
+    second: tuple[int, int] | None = None
+    """A smaller size that the camera's own encoder is to take as well, so that a push changes between the two."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,8 @@ class CameraEncoder(Protocol):
 
     def start(self, spec: VideoSpec, on_picture: Callable[[EncodedPicture], None]) -> None:
         """Start encoding the open camera's pictures. ``on_picture`` is called in the driver's own thread and returns
-        at once. Raises :class:`~appliance.errors.HardwareEncoderError`."""
+        at once. One that runs goes over to another ``spec``: its pictures come until the first one of the new, a keyframe,
+        is there. Raises :class:`~appliance.errors.HardwareEncoderError`."""
         ...
 
     def set_bitrate(self, kbps: int) -> None:

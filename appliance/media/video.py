@@ -35,8 +35,8 @@ IDLE_S = 1.0
 class VideoReports(CameraReports, EncoderReports, Protocol):
     """Everything that the pipeline reports."""
 
-    def size_changed(self, width: int, height: int) -> None:
-        """The pushed size changed during a push."""
+    def size_changed(self, now: tuple[int, int], was: tuple[int, int]) -> None:
+        """The pushed size changed during a push; width and height."""
         ...
 
     def no_effect(self, setting: str, camera: str, reason: str) -> None:
@@ -48,12 +48,15 @@ class VideoReports(CameraReports, EncoderReports, Protocol):
 class VideoPlan:
     """What is wanted. ``camera`` None: shut. ``spec`` None: nothing is encoded; ``epoch_s`` is the push's zero.
 
-    ``shape`` is the picture as pushed and previewed; ``auto_focus`` goes to cameras that have a motor.
+    ``shape`` is the picture as pushed and previewed; ``auto_focus`` goes to cameras that have a motor. The camera may
+    deliver a greater one: its size is part of its wish, and a camera whose wish changes is opened anew.
     """
 
     shape: Shape
     camera: CameraWish | None = None
     spec: VideoSpec | None = None
+    every: int = 1
+    """Of the camera's pictures, every how-manieth is encoded in software."""
     epoch_s: float = 0.0
     hardware: bool = True
     """Whether a camera's own encoder may be used."""
@@ -238,7 +241,7 @@ class VideoPipeline(Pipeline[VideoPlan]):
         if spec is None or not self.encoding.begun:
             return
         try:
-            self.encoding.use(spec, hardware, still=still)
+            self.encoding.use(spec, hardware, still=still, every=plan.every)
         except (VideoEncodeError, UnsupportedResolution) as error:
             self._reports.encoder_failed(error)
             self.encoding.end()
@@ -246,5 +249,5 @@ class VideoPipeline(Pipeline[VideoPlan]):
         self.encoding.put(frame, time_s)
         size = (spec.width, spec.height)
         if self._size is not None and size != self._size:
-            self._reports.size_changed(*size)
+            self._reports.size_changed(size, self._size)
         self._size = size

@@ -65,7 +65,7 @@ class VideoEncoding:
     """One push's video track: changes of encoder, size and source, on one timeline that never goes back.
 
     :meth:`begin`, :meth:`use`, :meth:`put` and :meth:`end` belong to the pipeline's thread; a hardware encoder delivers
-    in the driver's. :meth:`set_bitrate` and :meth:`figures` may be called from any thread.
+    in the driver's. :meth:`set_bitrate`, :meth:`set_every` and :meth:`figures` may be called from any thread.
     """
 
     def __init__(self, queue: SendQueue, reports: EncoderReports, now: Callable[[], float] = time.monotonic) -> None:
@@ -82,6 +82,8 @@ class VideoEncoding:
         self._using: tuple[VideoSpec, bool, int] | None = None
         self._bitrate: int | None = None
         self._applied: int | None = None
+        self._every = self._plan_every = 1
+        self._encoded_at_s = -math.inf
         self._keyframe_asked_at = -math.inf
         self._keeping_up = KeepingUp()
         self._done = 0
@@ -98,6 +100,8 @@ class VideoEncoding:
             self._epoch, self._last_ms, self._last_key_ms = epoch_s, -1, None
         self._hardware_failed = False
         self._bitrate = None
+        self._every = 1
+        self._encoded_at_s = -math.inf
         self._failures.clear()
 
     def end(self) -> None:
@@ -110,14 +114,17 @@ class VideoEncoding:
     def begun(self) -> bool:
         return self._track is not None
 
-    def use(self, spec: VideoSpec, hardware: CameraEncoder | None, *, still: bool = False) -> None:
-        """Have pictures of ``spec`` encoded from here on; nothing happens where that is so already."""
+    def use(self, spec: VideoSpec, hardware: CameraEncoder | None, *, still: bool = False, every: int = 1) -> None:
+        """Have pictures of ``spec`` encoded from here on, ``every`` so manieth of them; nothing happens where that is so
+        already. A hardware encoder that runs goes over to ``spec`` by itself, and takes every picture."""
+        self._plan_every = every
         if self._hardware_failed:
             hardware = None
         wanted = (spec, still, id(hardware))
         if self._using is not None and wanted == self._using:
             return
-        self._drop_encoder()
+        if hardware is None or hardware is not self._hardware:
+            self._drop_encoder()
         if hardware is not None:
             try:
                 self._keeping_up, self._done = KeepingUp(), 0
@@ -145,6 +152,9 @@ class VideoEncoding:
 
     def put(self, frame: av.VideoFrame, time_s: float) -> None:
         """Encode one picture of the size in use. With a hardware encoder there is nothing to do but its controls."""
+        every = 1 if self._using is not None and self._using[1] else max(self._every, self._plan_every)
+        if self._software is not None and self._too_soon(time_s, every):
+            return
         keyframe = self._keyframe_wanted()
         self._control(keyframe)
         if self._software is None:
@@ -152,7 +162,10 @@ class VideoEncoding:
             return
         if round((time_s - self._epoch) * 1000) <= self._last_ms:
             return  # captured before the last picture of the source before it
+        self._encoded_at_s = time_s
         try:
+            if isinstance(self._software, SoftwareEncoder):
+                self._software.set_every(every)
             for picture in self._software.encode(frame, time_s - self._epoch, keyframe=keyframe):
                 self._put_encoded(EncodedPicture(picture.data, time_s, picture.keyframe))
         except VideoEncodeError as error:
@@ -161,6 +174,11 @@ class VideoEncoding:
     def set_bitrate(self, kbps: int | None) -> None:
         """The bitrate from here on, None: as the spec says. Not for still pictures."""
         self._bitrate = kbps
+
+    def set_every(self, every: int) -> None:
+        """Only every so manieth of the camera's pictures from here on, or fewer where :meth:`use` says so. Not for still
+        pictures, nor for a hardware encoder, which sees them all."""
+        self._every = every
 
     def figures(self) -> VideoFigures:
         spec = self._using[0] if self._using is not None else None
@@ -177,6 +195,11 @@ class VideoEncoding:
 
     def _at_bitrate(self, spec: VideoSpec) -> VideoSpec:
         return spec if self._bitrate is None else replace(spec, bitrate_kbps=min(self._bitrate, spec.ceiling_kbps))
+
+    def _too_soon(self, time_s: float, every: int) -> bool:
+        """Whether a picture is one of those that are left out. By time: a camera that is slow already is not thinned."""
+        assert self._using is not None
+        return every > 1 and 0 <= time_s - self._encoded_at_s < (every - 0.5) / self._using[0].fps
 
     def _keyframe_wanted(self) -> bool:
         """Whether the queue waits for a keyframe; a hardware encoder is asked once, and given time to deliver it."""

@@ -189,8 +189,10 @@ class Settings:
     )  # fmt: skip
     resolution_change: str = _setting(
         "live", Choice(("live", "on-reconnect", "off")),
-        "When the picture size may follow the bitrate; some platforms dislike a size that changes in mid-stream",
-        name="video.resolution-change", applies=_START, group=Group.PUSH, available=False,
+        "When the picture size may follow the bitrate; some platforms dislike a size that changes in mid-stream. live: at "
+        "any time, without a gap; on-reconnect: only with a new connection; off: never in a push. With a hardware encoder a "
+        "push has two sizes, that for max-bitrate and about half of it",
+        name="video.resolution-change", applies=_START, group=Group.PUSH,
     )  # fmt: skip
     audio_channels: str = _setting(
         "mono", Choice(("mono", "stereo")), "With audio-quality high; low is always mono", name="audio.channels",

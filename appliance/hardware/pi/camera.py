@@ -93,11 +93,11 @@ class PiCamera:
         turned, mirrored = self._rotation == 180, self._mirror and self._rotation in (0, 180)
         transform = load("libcamera").Transform(hflip=int(turned != mirrored), vflip=int(turned))
         # queue=False: the loop holds no request back of its own; the newest is held here
-        configuration = camera.create_video_configuration(
-            main={"size": (wanted.width, wanted.height), "format": "YUV420"}, transform=transform, queue=False
-        )
+        streams = {"main": {"size": (wanted.width, wanted.height), "format": "YUV420"}}
+        if wanted.second is not None and self._encoder is not None:
+            streams["lores"] = {"size": wanted.second, "format": "YUV420"}
         try:
-            camera.configure(configuration)
+            self._configure_streams(camera, streams, transform)
         except RuntimeError as error:
             raise UnsupportedResolution(
                 f"camera {self.name} refuses {wanted.width}x{wanted.height}: {_root(error)}",
@@ -118,6 +118,16 @@ class PiCamera:
         camera.start()
         width, height = main["size"]
         return PictureFormat(width, height, fps)
+
+    def _configure_streams(self, camera: Any, streams: dict[str, Any], transform: Any) -> None:
+        try:
+            camera.configure(camera.create_video_configuration(**streams, transform=transform, queue=False))
+        except RuntimeError as error:
+            if "lores" not in streams:
+                raise
+            # what is smaller than the picture then goes through the software encoder
+            log.warning("camera %s gives no second size: %s", self.name, _root(error))
+            self._configure_streams(camera, {"main": streams["main"]}, transform)
 
     def _abilities(self, camera: Any) -> frozenset[str]:
         """A quarter turn is none of the camera's: then the pipeline turns and, after that, mirrors."""

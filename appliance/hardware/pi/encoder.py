@@ -10,12 +10,18 @@ firmware counts the bits of a second by that rate, and takes 30 where nothing is
 are set, here. Profile (high) and rate control (variable) are left as the driver has them: the firmware knows no constant rate
 together with CABAC, and refuses to start or stalls with it. Its "variable" keeps to the bitrate all the same, by leaving
 pictures out when the bits have run out.
+
+It takes a stream of the camera as it is. So that the size can change in a push without a picture missing, the camera delivers
+two of them, ``main`` and the smaller ``lores``, both scaled by the ISP: the encoder of the new size starts beside the old
+one, and takes its place with its first picture. Any other size would need a new configuration of the camera, for which
+it has to stop, and then to find its exposure again: a second of standing picture.
 """
 
 from __future__ import annotations
 
 import logging
 import re
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -34,6 +40,10 @@ CODEC_DEVICE = Path("/dev/video11")
 """Where picamera2 opens the encoder; fixed by the Pi's kernel."""
 START_S = 3.0
 STOP_S = 3.0
+FIRST_S = 0.5
+"""An encoder that takes over gives its first picture within some frames; the one before it waits no longer for that."""
+
+_STREAMS = ("main", "lores")
 
 _SPS, _PPS, _IDR = 7, 8, 5
 _START_CODE = re.compile(rb"\x00\x00\x01(.)", re.DOTALL)
@@ -72,21 +82,19 @@ class PiEncoder:
         self._limits: v4l2.Limits | None = None
         self._bitrate = 0
         self._told = False
+        self._turn = _Turn()
         self.session: tuple[VideoSpec, Callable[[EncodedPicture], None]] | None = None
         """What it was started with, while it runs."""
 
     def start(self, spec: VideoSpec, on_picture: Callable[[EncodedPicture], None]) -> None:
-        if self._encoder is not None:
+        if self.session == (spec, on_picture):
             raise HardwareEncoderError("the hardware encoder runs already")
         camera = self._camera()
         if camera is None:
             raise HardwareEncoderError("the hardware encoder needs an open camera")
-        width, height = camera.camera_configuration()["main"]["size"]
-        if (width, height) != (spec.width, spec.height):
-            raise HardwareEncoderError(
-                f"the hardware encoder takes the camera's {width}x{height} as it is, not {spec.width}x{spec.height}"
-            )
-
+        stream = _stream(camera, spec)
+        before, first = self._encoder, threading.Event()
+        on_unit = self._turn.next(on_picture, first)
         self._limits = bitrate_limits()
         self._bitrate = self._taken(spec.bitrate_kbps)
 
@@ -98,7 +106,7 @@ class PiEncoder:
                 framerate=spec.fps,
                 enable_sps_framerate=True,
             )
-            camera.start_encoder(encoder, _output(encoder, on_picture), name="main")
+            camera.start_encoder(encoder, _output(encoder, on_unit), name=stream)
             return encoder
 
         try:
@@ -106,6 +114,9 @@ class PiEncoder:
         except Exception as error:
             raise HardwareEncoderError(f"the hardware encoder does not start: {plain(error)}") from error
         self.session = spec, on_picture
+        if before is not None:
+            first.wait(FIRST_S)
+            self._end(before)
 
     def set_bitrate(self, kbps: int) -> None:
         encoder, bits = self._running(), self._taken(kbps)
@@ -152,13 +163,55 @@ class PiEncoder:
 
     def stop(self) -> None:
         encoder, self._encoder, self.session = self._encoder, None, None
+        if encoder is not None:
+            self._end(encoder)
+
+    def _end(self, encoder: Any) -> None:
         camera = self._camera()
-        if encoder is None or camera is None:
+        if camera is None:
             return
         try:
             within(STOP_S, "stop of the hardware encoder", lambda: camera.stop_encoder(encoder))
         except Exception as error:  # noqa: BLE001 - whatever a driver raises, the pipeline goes on
             log.warning("the hardware encoder does not stop: %s", plain(error))
+
+
+def _stream(camera: Any, spec: VideoSpec) -> str:
+    """The camera's stream that has the size of ``spec``. Raises HardwareEncoderError."""
+    streams = camera.camera_configuration()
+    sizes = {name: tuple(streams[name]["size"]) for name in _STREAMS if streams.get(name)}
+    for name, size in sizes.items():
+        if size == (spec.width, spec.height):
+            return name
+    has = " or ".join(f"{width}x{height}" for width, height in sizes.values())
+    raise HardwareEncoderError(
+        f"the hardware encoder takes the camera's {has} as it is, not {spec.width}x{spec.height}"
+    )
+
+
+class _Turn:
+    """Whose pictures count, while one encoder takes another's place: those of the newest that has given one."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._given = self._newest = 0
+
+    def next(
+        self, on_picture: Callable[[EncodedPicture], None], first: threading.Event
+    ) -> Callable[[EncodedPicture], None]:
+        """For the pictures of an encoder that comes after all others; ``first`` is set by the first of them."""
+        self._given += 1
+        number = self._given
+
+        def pass_on(picture: EncodedPicture) -> None:
+            with self._lock:
+                if number < self._newest:
+                    return
+                self._newest = number
+                first.set()
+                on_picture(picture)
+
+        return pass_on
 
 
 def _output(encoder: Any, on_picture: Callable[[EncodedPicture], None]) -> Any:

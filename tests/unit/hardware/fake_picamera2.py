@@ -40,6 +40,10 @@ class Rig:
     padding: int = 32
     delivering: bool = True
     busy: bool = False
+    two_sizes: bool = True
+    """Whether the camera delivers a second, smaller picture."""
+    encoded: list[tuple[int, int]] = field(default_factory=list)
+    """The sizes that encoders were started with."""
     hang_on_start: bool = False
     opened: list[FakePicamera2] = field(default_factory=list)
     outstanding: int = 0
@@ -113,14 +117,19 @@ class FakePicamera2:
     def camera_controls(self) -> dict[str, tuple[Any, Any, Any]]:
         return self.rig.controls
 
-    def create_video_configuration(self, main: dict[str, Any], transform: Any, queue: bool) -> dict[str, Any]:
+    def create_video_configuration(
+        self, main: dict[str, Any], transform: Any, queue: bool, lores: dict[str, Any] | None = None
+    ) -> dict[str, Any]:
         assert not queue
-        return {"main": dict(main), "transform": transform}
+        return {"main": dict(main), "lores": dict(lores) if lores is not None else None, "transform": transform}
 
     def configure(self, configuration: dict[str, Any]) -> None:
         width, height = configuration["main"]["size"]
         if width > 4608:
             raise RuntimeError("Invalid camera configuration")
+        lores = configuration["lores"]
+        if lores is not None and (not self.rig.two_sizes or lores["size"][0] > width or lores["size"][1] > height):
+            raise RuntimeError("lores stream dimensions may not exceed main stream")
         configuration["main"].update(
             format=self.rig.pixel_format, stride=width + self.rig.padding, size=(width, height)
         )
@@ -172,9 +181,12 @@ class FakePicamera2:
         return buffer
 
     def start_encoder(self, encoder: Any, output: Any, name: str) -> None:
-        assert name == "main"
+        if self.configuration.get(name) is None:
+            raise RuntimeError(f"Encode stream {name} was not defined")
         encoder.output = output
+        encoder.size = self.configuration[name]["size"]
         encoder.start()
+        self.rig.encoded.append(encoder.size)
         self.encoders.add(encoder)
 
     def stop_encoder(self, encoder: Any) -> None:
@@ -201,6 +213,7 @@ class FakeV4L2Encoder:
         self.firsttimestamp: int | None = None
         self.vd: Any = None
         self.output: Any = None
+        self.size = (0, 0)
         self._number = 0
 
     def start(self) -> None:
@@ -214,7 +227,7 @@ class FakeV4L2Encoder:
         if self.firsttimestamp is None:
             self.firsttimestamp = stamp
         keyframe = self._number % self.iperiod == 0
-        unit = b"\0\0\0\1\x67SPS\0\0\0\1\x68PPS\0\0\0\1\x65IDR" if keyframe else b"\0\0\0\1\x41P"
+        unit = b"\0\0\0\1\x67SPS%d\0\0\0\1\x68PPS\0\0\0\1\x65IDR" % self.size[0] if keyframe else b"\0\0\0\1\x41P"
         self._number += 1
         self.output.outputframe(unit, keyframe, stamp - self.firsttimestamp)
 

@@ -64,6 +64,36 @@ def test_the_bitrate_is_followed_without_a_restart() -> None:
     assert 230 < after < 400
 
 
+def test_keyframes_fit_the_bitrate_they_are_made_for() -> None:
+    """Far below the ceiling a keyframe does not take what the ceiling would allow."""
+    encoder = SoftwareEncoder(spec(1280, 720, kbps=2500))
+    encoder.encode(noise(1280, 720, 0), 0.0)
+    encoder.set_bitrate(300)
+    pictures = [p for i in range(1, 20) for p in encoder.encode(noise(1280, 720, i % 2), i / 5)]
+    at_least = len(SoftwareEncoder(spec(1280, 720, kbps=2500)).encode(noise(1280, 720, 0), 0.0)[0].data)
+    assert max(len(p.data) for p in pictures if p.keyframe) < at_least / 2
+
+
+def test_a_bitrate_that_climbs_is_followed_at_once_beyond_what_the_encoder_was_opened_for() -> None:
+    encoder = SoftwareEncoder(VideoSpec(320, 180, 30, 150, 1500, 10.0))
+    sizes, keys = [], []
+    for i in range(150):
+        if i == 30:
+            encoder.set_bitrate(1500)
+        for picture in encoder.encode(noise(320, 180, i), i / 30):
+            sizes.append(len(picture.data))
+            keys += [i] if picture.keyframe else []
+    assert keys == [0, 30], "a keyframe at the step, and no more"
+    assert 1200 < sum(sizes[45:105]) * 8 / 2000 < 1700
+
+
+def test_half_the_pictures_have_all_of_the_bitrate() -> None:
+    encoder = SoftwareEncoder(VideoSpec(320, 180, 30, 400, 1500, 2.0))
+    encoder.set_every(2)
+    sizes = [len(p.data) for i in range(0, 240, 2) for p in encoder.encode(noise(320, 180, i), i / 30)]
+    assert 340 < sum(sizes[30:]) * 8 / 6000 < 460
+
+
 def test_an_odd_size_is_refused_in_words() -> None:
     with pytest.raises(UnsupportedResolution, match="321x180 cannot be encoded"):
         SoftwareEncoder(spec(width=321))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import av
@@ -25,6 +26,7 @@ class Chip:
     def __init__(self, *, every: int = 1, fails: str = "") -> None:
         self.every, self.fails = every, fails
         self.running = False
+        self.stops = 0
         self.keyframes = 0
         self.bitrates: list[int] = []
         self._on_picture: Callable[[EncodedPicture], None] | None = None
@@ -57,6 +59,7 @@ class Chip:
 
     def stop(self) -> None:
         self.running = False
+        self.stops += 1
 
 
 class Reports:
@@ -78,6 +81,8 @@ class Stage:
         self.queue.open()
         self.encoding = VideoEncoding(self.queue, self.reports, now=lambda: self.now)
         self.encoding.begin(self.now)
+        self.taken: list[int] = []
+        """Times of the pictures that went out, in ms."""
 
     def run(self, seconds: float) -> list[str]:
         """The encoder's name after each picture."""
@@ -88,8 +93,8 @@ class Stage:
             self.encoding.use(SPEC, self.chip)
             self.chip.see(frame, self.now)
             self.encoding.put(frame, self.now)
-            while self.queue.take(self.now + 10) is not None:
-                pass
+            while (tag := self.queue.take(self.now + 10)) is not None:
+                self.taken += [] if tag.header else [tag.time_ms]
             names.append(self.encoding.name)
         return names
 
@@ -151,3 +156,35 @@ def test_the_bitrate_goes_to_the_chip() -> None:
     stage.encoding.set_bitrate(250)
     stage.run(0.2)
     assert stage.chip.bitrates == [250]
+
+
+def test_hardware_that_runs_goes_over_to_another_size_by_itself() -> None:
+    stage = Stage(Chip())
+    stage.run(0.5)
+    smaller = VideoSpec(160, 90, 30, 200, 400, 2.0)
+    stage.encoding.use(smaller, stage.chip)
+    assert stage.chip.running and stage.chip.stops == 0, "it is not stopped in between"
+    assert (stage.encoding.figures().width, stage.encoding.figures().height) == (160, 90)
+    assert stage.heard() == ["encoder_started", "encoder_started"]
+
+
+def test_hardware_without_the_other_size_gives_way() -> None:
+    stage = Stage(Chip())
+    stage.run(0.5)
+    stage.chip.fails = "start"
+    stage.encoding.use(VideoSpec(160, 90, 30, 200, 400, 2.0), stage.chip)
+    assert stage.encoding.name == "libx264"
+    assert not stage.chip.running
+    assert stage.heard()[1:] == ["hardware_encoder_failed", "encoder_started"]
+
+
+def test_in_software_every_other_picture_can_be_left_out() -> None:
+    stage = Stage(Chip(fails="start"))
+    stage.run(1)
+    stage.taken.clear()
+    stage.encoding.set_every(2)
+    stage.run(2)
+    stage.encoding.set_every(1)
+    stage.run(1)
+    gaps = [b - a for a, b in pairwise(stage.taken)]
+    assert all(66 <= gap <= 67 for gap in gaps[:29]) and all(33 <= gap <= 34 for gap in gaps[31:])
