@@ -161,6 +161,8 @@ class Engine:
             self.queue.forget()
             self.figures.begin()
             self.reports.push_begins()
+        elif was.encode and not media.encode:
+            self.reports.push_ends()
             self._picture_size.push_begins(self._settings)
         self._refresh()
 

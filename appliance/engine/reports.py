@@ -25,6 +25,7 @@ class MediaReports:
         self._report = report
         self._first_frame = True
         self._position: str | None = None
+        self._camera_works = False
         self._microphone_failed = False
         self.errors: dict[str, str] = {}
         """What is wrong now, by part, for the status."""
@@ -34,12 +35,17 @@ class MediaReports:
     def push_begins(self) -> None:
         """The next picture is the first one of a push."""
         self._first_frame = True
+        self._camera_works = self._microphone_failed = False
         self.errors.clear()
-        self._microphone_failed = False
+
+    def push_ends(self) -> None:
+        """What was wrong with the push is over with it."""
+        self.errors.clear()
 
     # -- cameras -------------------------------------------------------------------------------------------
 
     def camera_ready(self, position: str, name: str, again: bool) -> None:
+        self._camera_works = True
         self.errors.pop("camera", None)
         self.without_effect.clear()
         if again:
@@ -55,10 +61,12 @@ class MediaReports:
         self._report(Happening(Input.CAMERA_READY, position=position))
 
     def camera_failed(self, position: str, error: LivePusherError) -> None:
-        self.errors["camera"] = error.reason
+        if not self._camera_works or position == self._position:  # else the one before it goes on, and nothing is wrong
+            self.errors["camera"] = error.reason
         self._report(Happening(Input.CAMERA_FAILED, position=position, error=error))
 
     def camera_lost(self, position: str, name: str, error: LivePusherError) -> None:
+        self._camera_works = False
         self.errors["camera"] = error.reason
         self._events.emit(codes.CAMERA_REMOVED, camera=name, position=position, reason=error.reason)
 

@@ -188,7 +188,7 @@ class VideoEncoding:
             height=spec.height if spec else 0,
             fps=self._frames.rate(),
             kbps=self._bits.rate() / 1000,
-            gop_s=self._gop_s,
+            gop_s=self._gop_s if spec else 0.0,
         )
 
     # -- inside --------------------------------------------------------------------------------------------

@@ -135,7 +135,8 @@ def _end(context: Context, reason: str, *, wait: bool = False, code: int = 0) ->
         Disconnect(),
         SetTimer(Timer.END, END_LIMIT_S),
     ]
-    return replace(abandon_switch(context), state=State.STOPPING), [Wait(), *actions] if wait else actions
+    context = replace(abandon_switch(context), state=State.STOPPING, error="", error_code=0)
+    return context, [Wait(), *actions] if wait else actions
 
 
 def _cancel_all() -> list[Action]:
@@ -157,7 +158,8 @@ def stop_idle(context: Context, happening: Happening, at: Instant) -> Step:
 def stop_failed(context: Context, happening: Happening, at: Instant) -> Step:
     """Stop in FAILED: acknowledges the failure, and an unattended box stays stopped."""
     holds = context.holds - {Hold.OPERATOR}
-    return replace(context, state=State.IDLE, unattended_failures=0, holds=holds), [*_cancel_all(), Reply(True)]
+    context = replace(context, state=State.IDLE, unattended_failures=0, holds=holds, error="", error_code=0)
+    return context, [*_cancel_all(), Reply(True)]
 
 
 def hold_failed(context: Context, happening: Happening, at: Instant) -> Step:

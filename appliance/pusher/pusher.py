@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from appliance.errors import LivePusherError
+from appliance.errors import LivePusherError, OperationRefused
 from appliance.events import EventBus
 from appliance.pusher.machine import Instant
 from appliance.pusher.operations import Answer, Failure, Operation
@@ -260,7 +260,8 @@ class Pusher:
         try:
             result = self._effects.adjust(call.operation, call.parameters, call.by)
         except LivePusherError as error:
-            call.resolve(Answer(call.operation, False, error.reason, error.code, Failure.FAILED))
+            failure = Failure.REFUSED if isinstance(error, OperationRefused) else Failure.FAILED
+            call.resolve(Answer(call.operation, False, error.reason, error.code, failure))
         except ValueError as error:
             call.resolve(Answer(call.operation, False, str(error), failure=Failure.INVALID))
         else:

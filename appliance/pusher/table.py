@@ -128,7 +128,7 @@ TABLE: dict[tuple[State, Input], Cell] = {
     (_S.PUSHING, _N.PAUSE_EXPIRED): ignore,
     (_S.PUSHING, _N.END_OVERDUE): ignore,
     # PAUSED: connected, the waiting image is sent
-    (_S.PAUSED, _N.START): note("already pushing, and paused; resume brings the picture back"),
+    (_S.PAUSED, _N.START): note("already pushing; resume or the foreground brings the picture back"),
     (_S.PAUSED, _N.STOP): stop,
     (_S.PAUSED, _N.PAUSE): hold,
     (_S.PAUSED, _N.RESUME): release,

@@ -91,7 +91,8 @@ class _Dialling:
 
     def note(self, endpoint: Endpoint, cause: str) -> None:
         """Remember why ``endpoint`` failed."""
-        self._causes.append(f"{endpoint}: {cause}")
+        where = str(endpoint)
+        self._causes.append(cause if where == self._address.server else f"{where}: {cause}")
 
     def connect(self) -> tuple[socket.socket, Endpoint]:
         """The next TCP connection that comes about. Attempts it overtook are taken back and may have another turn."""

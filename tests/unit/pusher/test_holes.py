@@ -134,6 +134,9 @@ def test_why_it_is_not_connected_is_known_until_it_is() -> None:
     assert (context.error, context.error_code) == ("connection refused", 3002)
     context, _ = drive(context, Input.RETRY_DUE, Input.PUBLISHED)
     assert (context.error, context.error_code) == ("", 0)
+    for states in ((LOST, Input.STOP, Input.ENDED), (LOST, Input.RETRY_DUE, LOST, Input.STOP)):
+        context, _ = drive(PUSHING, *states)
+        assert (context.error, context.error_code) == ("", 0), "whoever stops it knows"
 
 
 def test_autopush_that_is_turned_on_after_a_failure_starts_again() -> None:
