@@ -7,6 +7,7 @@ takes back what the driver is through with. Nothing catches what goes wrong in e
   holds never come back, so the camera stands still as well;
 - an ioctl that fails in the camera loop ends that: no picture of any kind until the camera is opened anew;
 - a driver that reports an error has the poll thread spin, and stopping the encoder waits for it without a limit;
+- stopping an encoder holds a lock for up to 0.4 s that the camera loop waits for with its next picture;
 - an encoder that is too slow takes all of the camera's buffers, and the camera slows down to its pace unseen;
 - a start that fails half-way leaves the poll thread and the device behind.
 
@@ -102,9 +103,13 @@ def guarded(base: Any) -> Any:
             super().__init__(**options)
             self.watch = Watch()
             self._poll_ended = threading.Event()
-            self._shut = False
+            self._stopping = self._shut = False
 
         # -- in the camera loop ------------------------------------------------------------------------------
+
+        def encode(self, stream: Any, request: Any) -> None:
+            if not self._stopping:
+                super().encode(stream, request)
 
         def _encode(self, stream: Any, request: Any) -> None:
             self.watch.offered()
@@ -140,6 +145,10 @@ def guarded(base: Any) -> Any:
                 self._running = False
                 self._release()
                 raise
+
+        def stop(self) -> None:
+            self._stopping = True
+            super().stop()
 
         def _stop(self) -> None:
             if self.watch.failure is None:

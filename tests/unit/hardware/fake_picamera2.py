@@ -162,7 +162,7 @@ class FakePicamera2:
             if self.post_callback is not None:
                 self.post_callback(request)
             for encoder in list(self.encoders):
-                encoder.encode(request)
+                encoder.encode("main", request)
             request.release()
 
     def _buffer(self, number: int) -> Any:
@@ -222,7 +222,7 @@ class FakeV4L2Encoder:
     def stop(self) -> None:
         self.vd.close()
 
-    def encode(self, request: FakeRequest) -> None:
+    def encode(self, stream: str, request: FakeRequest) -> None:
         stamp = request.sensor_ns // 1000
         if self.firsttimestamp is None:
             self.firsttimestamp = stamp

@@ -9,6 +9,8 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from itertools import groupby, pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -361,3 +363,28 @@ def test_the_codecs_own_limits_are_known(board: Board) -> None:
         assert v4l2.limits(device, chips.BITRATE + 1) is None
         assert v4l2.get(device, chips.MODE) == 0
         assert v4l2.put(device, chips.BITRATE, 810_000) == 800_000
+
+
+# -- two sizes -------------------------------------------------------------------------------------------------------
+
+
+def test_the_size_changes_without_a_gap(board: Board) -> None:
+    board.camera.open(replace(WANTED, second=(96, 64)))
+    encoder, taker = board.camera.encoder, Taker()
+    assert encoder is not None
+    small = replace(SPEC, width=96, height=64)
+    for spec in (SPEC, small, SPEC):
+        encoder.start(spec, taker)
+        taker.wait(10)
+        assert len(board.codec.alive) == 1, "the one before has ended"
+    encoder.stop()
+    decoder = av.CodecContext.create("h264", "r")
+    frames = [frame for unit in taker.units for frame in decoder.decode(av.Packet(unit.data))]
+    assert [size for size, _ in groupby((frame.width, frame.height) for frame in frames)] == [
+        (160, 96), (96, 64), (160, 96),
+    ]  # fmt: skip
+    times = [unit.time_s for unit in taker.units]
+    assert times == sorted(times)
+    assert max(b - a for a, b in pairwise(times)) < 0.15
+    assert board.rig.starved <= 2, "two encoders share the camera's buffers"
+    assert until(lambda: board.rig.opened[-1].held <= 2)
