@@ -123,6 +123,10 @@ class VideoEncoding:
         wanted = (spec, still, id(hardware))
         if self._using is not None and wanted == self._using:
             return
+        if self._only_bitrates_differ(wanted):
+            self._using = wanted
+            self._steer(self._at_bitrate(spec).bitrate_kbps, keyframe=False)
+            return
         if hardware is None or hardware is not self._hardware:
             self._drop_encoder()
         if hardware is not None:
@@ -193,6 +197,13 @@ class VideoEncoding:
 
     # -- inside --------------------------------------------------------------------------------------------
 
+    def _only_bitrates_differ(self, wanted: tuple[VideoSpec, bool, int]) -> bool:
+        """Whether the hardware encoder in use can do what is wanted as it is; libx264 never exceeds what it was opened for."""
+        if self._hardware is None or self._using is None or wanted[1:] != self._using[1:]:
+            return False
+        was, spec = self._using[0], wanted[0]
+        return replace(was, bitrate_kbps=spec.bitrate_kbps, ceiling_kbps=spec.ceiling_kbps) == spec
+
     def _at_bitrate(self, spec: VideoSpec) -> VideoSpec:
         return spec if self._bitrate is None else replace(spec, bitrate_kbps=min(self._bitrate, spec.ceiling_kbps))
 
@@ -214,12 +225,18 @@ class VideoEncoding:
     def _control(self, keyframe: bool) -> None:
         bitrate = self._bitrate
         still = self._using is not None and self._using[1]
+        fresh = bitrate is not None and bitrate != self._applied and not still
+        if fresh:
+            self._applied = bitrate
+        self._steer(bitrate if fresh else None, keyframe=keyframe)
+
+    def _steer(self, kbps: int | None, *, keyframe: bool) -> None:
+        """Have the encoder in use aim at ``kbps``, None: as it does; and give a keyframe, which libx264 is asked for with
+        the picture."""
+        encoder = self._hardware or self._software
         try:
-            if bitrate is not None and bitrate != self._applied and not still:
-                self._applied = bitrate
-                encoder = self._hardware or self._software
-                if encoder is not None and not isinstance(encoder, StillEncoder):
-                    encoder.set_bitrate(bitrate)
+            if kbps is not None and encoder is not None and not isinstance(encoder, StillEncoder):
+                encoder.set_bitrate(kbps)
             if keyframe and self._hardware is not None:
                 self._hardware.force_keyframe()
         except HardwareEncoderError as error:

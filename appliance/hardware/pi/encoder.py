@@ -23,6 +23,7 @@ import logging
 import re
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -120,6 +121,9 @@ class PiEncoder:
 
     def set_bitrate(self, kbps: int) -> None:
         encoder, bits = self._running(), self._taken(kbps)
+        if self.session is not None:
+            spec, on_picture = self.session
+            self.session = replace(spec, bitrate_kbps=kbps), on_picture
         if bits == self._bitrate:
             return
         try:

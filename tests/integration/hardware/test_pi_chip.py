@@ -115,7 +115,9 @@ def test_an_encoder_that_is_not_there(tmp_path: Path, compatible: bytes, told: b
 
 
 def test_max_bitrate_reaches_the_device(pushing: Pushing) -> None:
-    """Rounded down to what the device takes."""
+    """Rounded down to what the device takes, without another encoder."""
+    opened = len(pushing.pi.codec.devices)
     pushing.local.appliance.settings.change({"max-bitrate": 490}, by="the test")
     assert until(lambda: pushing.pi.codec.alive[-1].values[chips.BITRATE] == 475_000, 3), pushing.pi.codec.settings
-    assert pushing.local.events(1103, 1107, 1009) == []
+    assert pushing.local.events(1008, 1103, 1107, 1009) == []
+    assert len(pushing.pi.codec.devices) == opened

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -156,6 +157,21 @@ def test_the_bitrate_goes_to_the_chip() -> None:
     stage.encoding.set_bitrate(250)
     stage.run(0.2)
     assert stage.chip.bitrates == [250]
+
+
+def test_another_ceiling_needs_no_other_hardware_encoder() -> None:
+    stage = Stage(Chip())
+    stage.run(0.2)
+    stage.encoding.use(replace(SPEC, bitrate_kbps=350, ceiling_kbps=350), stage.chip)
+    assert stage.chip.bitrates == [350]
+    stage.encoding.set_bitrate(600)
+    stage.encoding.use(replace(SPEC, bitrate_kbps=500, ceiling_kbps=500), stage.chip)
+    assert stage.chip.bitrates == [350, 500], "never above the ceiling"
+    assert stage.heard() == ["encoder_started"]
+    stage.chip.fails = "bitrate"
+    stage.encoding.use(replace(SPEC, bitrate_kbps=400, ceiling_kbps=400), stage.chip)
+    stage.run(0.1)
+    assert stage.encoding.name == "libx264"
 
 
 def test_hardware_that_runs_goes_over_to_another_size_by_itself() -> None:
