@@ -20,7 +20,7 @@ What each setting, operation and event of the `<live-pusher>` component does on 
 real causes: real servers, name servers, networks, files, limits of the system, and a simulated board whose devices are
 unplugged, frozen and occupied; where something takes the place of the cause, the row says so. Tests are named by file and
 function below `tests/`. All settings, those beyond the contract included, are in [settings.md](settings.md), all events
-in [events.md](events.md).
+in [events.md](events.md). `integration/contract/test_states.py` asks for every operation in every state.
 """
 
 
