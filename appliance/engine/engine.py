@@ -17,6 +17,7 @@ from appliance.engine.figures import Figures
 from appliance.engine.link import Link
 from appliance.engine.picture_size import PictureSize
 from appliance.engine.plans import AUDIO_KBPS, rules_of, sound_format, sound_plan, taken_over, video_plan
+from appliance.engine.rate_control import RateControl
 from appliance.engine.reports import MediaReports
 from appliance.errors import (
     ClockNotSynchronised,
@@ -34,13 +35,15 @@ from appliance.media.camera_slot import CameraWish
 from appliance.media.formatter import Shape
 from appliance.media.hands import Hands
 from appliance.media.live_picture import LiveJpeg
-from appliance.media.send_queue import SendQueue
+from appliance.media.send_queue import RTC_VIDEO_LIMIT_S, VIDEO_LIMIT_S, SendQueue
 from appliance.media.snapshots import SnapshotFolder
 from appliance.media.sources import Camera, Microphone
 from appliance.media.video import VideoPipeline, VideoPlan
+from appliance.pusher.bitrate import Decision
 from appliance.pusher.operations import Operation
 from appliance.pusher.pusher import Pusher
 from appliance.pusher.states import Happening, Input, MediaPlan, State
+from appliance.rtmp.session import PublishSession
 from appliance.rtmp.uplink import LinkStatistics
 from appliance.settings import push_address
 from appliance.settings.declaration import Applies, Settings
@@ -99,13 +102,16 @@ class Engine:
             idle=VideoPlan(Shape(*self._picture_size.present.picture)), on_crash=on_crash,
         )  # fmt: skip
         self.audio = AudioPipeline(self._open_microphone, self.queue, self.reports, on_crash=on_crash)
-        self.figures = Figures(self.video, self.audio, self.queue, on_crash=on_crash)
+        self.figures = Figures(self.video, self.audio, self.queue)
+        self.rate = RateControl(
+            self.queue, events, on_decision=self._decided, on_statistics=self.figures.take, on_crash=on_crash
+        )  # fmt: skip
         self.address = PushAddresses(
             lambda: self._settings, events, clock or SystemClock(), on_clock=self._sign_at_last, on_crash=on_crash
         )  # fmt: skip
         self.link = Link(
             self.queue, events, self._link_reports,
-            on_session=self.figures.follow,
+            on_session=self._session_changed,
         )  # fmt: skip
         self._files = Hands("snapshots", lambda: None)
         store.subscribe(self._settings_changed)
@@ -116,7 +122,7 @@ class Engine:
         """Start all threads; with ``autopush`` the push begins."""
         for part in (self.video, self.audio, self.pusher):
             part.start()
-        self.figures.worker.start()
+        self.rate.worker.start()
         self.address.worker.start()
         if self._store.current.autopush:
             error = self.check_start()
@@ -129,7 +135,7 @@ class Engine:
         """End the push, announced to the server, and all threads; within 2.5 s."""
         self.pusher.perform(Operation.STOP, by="the service", timeout_s=1.0)
         self.pusher.close(0.5)
-        self.figures.worker.request_stop()
+        self.rate.worker.request_stop()
         self.address.worker.request_stop()
         self.video.worker.request_stop()
         self.audio.close(0.5)
@@ -139,7 +145,7 @@ class Engine:
     @property
     def workers(self) -> list[Worker]:
         """The threads whose progress the watchdog looks at."""
-        return [self.pusher.worker, self.video.worker, self.audio.worker, self.figures.worker, self.address.worker]
+        return [self.pusher.worker, self.video.worker, self.audio.worker, self.rate.worker, self.address.worker]
 
     # -- effects: the pusher's thread ----------------------------------------------------------------------
 
@@ -161,21 +167,31 @@ class Engine:
             self.queue.forget()
             self.figures.begin()
             self.reports.push_begins()
+            self._picture_size.push_begins(self._settings)
+            self._begin_rate(self._settings, video=media.video)
         elif was.encode and not media.encode:
             self.reports.push_ends()
-            self._picture_size.push_begins(self._settings)
+            self.rate.push_ends()
         self._refresh()
+
+    def _begin_rate(self, settings: Settings, *, video: bool) -> None:
+        rtc = settings.mode == "RTC"
+        self.queue.video_limit_s = RTC_VIDEO_LIMIT_S if rtc else VIDEO_LIMIT_S
+        self.queue.audio_first = rtc
+        if video:
+            self.rate.push_begins(settings.mode, min_kbps=settings.min_bitrate, max_kbps=settings.max_bitrate)
+        else:
+            self.rate.push_ends()
 
     def _refresh(self) -> None:
         """Tell the pipelines the present plan under the present settings."""
         media, current = self._media, self._store.current
         # a running push keeps what applies at the next start; what needs a restart stays as it was when the service began
         when = (Applies.NOW,) if media.encode else (Applies.NOW, Applies.NEXT_START)
-        was = self._settings
         settings = self._settings = taken_over(self._settings, current, *when)
         self._store.set_applied(settings)
-        if media.encode and media.video and was.max_bitrate != settings.max_bitrate and self.video.encoding.begun:
-            self._events.emit(codes.CHANGE_BITRATE, kbps=settings.max_bitrate, was_kbps=was.max_bitrate)
+        if media.encode:
+            self.rate.set_limits(min_kbps=settings.min_bitrate, max_kbps=settings.max_bitrate)
         hardware = self._inputs.hardware_encoder
         if not media.encode or not self.pusher.context.connected and not self.video.encoding.begun:
             self._picture_size.push_begins(settings)
@@ -300,7 +316,7 @@ class Engine:
             "net": self.figures.net(
                 connected=context.state in (State.PUSHING, State.PAUSED),
                 reconnecting=context.state in (State.RECONNECTING, State.CONNECTING),
-                target_kbps=settings.max_bitrate if context.active and context.video else 0,
+                target_kbps=self.rate.decision.target_kbps,
             ),
             "errors": list(self.reports.errors.copy().values()),
         }
@@ -310,6 +326,14 @@ class Engine:
         return self.link.statistics()
 
     # -- others' threads -----------------------------------------------------------------------------------
+
+    def _session_changed(self, session: PublishSession | None) -> None:
+        self.figures.session_begins()
+        self.rate.follow(session)
+
+    def _decided(self, now_s: float, decision: Decision) -> None:
+        self.video.encoding.set_bitrate(decision.target_kbps)
+        self.target_changed(now_s, decision.sustained_kbps or decision.target_kbps)
 
     def target_changed(self, now_s: float, target_kbps: float) -> None:
         """What the video encoder is to aim at, every 50 ms or so while a push is on: the picture's size follows. A still

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-WORTH = 0.15
+WORTH = 0.2
 """A change by less than this share is none for people."""
 
 AT_MOST_EVERY_S = 5.0

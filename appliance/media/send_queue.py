@@ -35,9 +35,9 @@ LIVE_S = 0.5
 """A track that delivered nothing for this long is not waited for."""
 
 VIDEO_LIMIT_S = 0.7
-RTC_VIDEO_LIMIT_S = 0.3
-"""Video that has waited for longer is dropped up to a keyframe (SPEC 4). Time in the queue and not the span of
-timestamps: one picture a second is a slow source, and no queue."""
+RTC_VIDEO_LIMIT_S = 0.2
+"""Video that has waited for the link for longer is dropped up to a keyframe (SPEC 4). Time in the queue and not the span
+of timestamps: one picture a second is a slow source, and no queue."""
 
 AUDIO_LIMIT_MS = 20_000
 """A bound for memory alone: without progress the session ends after 8 s (SPEC 5), long before this."""
@@ -235,7 +235,7 @@ class SendQueue:
         """Drop inter frames: those before the newest keyframe, and all where that one is late too."""
         queue = self._queues[TagKind.VIDEO]
         newest_key = max((i for i, (tag, _) in enumerate(queue) if tag.keyframe), default=-1)
-        if newest_key < 0 or self._now() - queue[newest_key][1] > self.video_limit_s:
+        if newest_key < 0 or self._waited_s(queue[newest_key]) > self.video_limit_s:
             newest_key = len(queue)
             self._awaiting_keyframe = True
         kept = [item for i, item in enumerate(queue) if i >= newest_key or item[0].keyframe or item[0].header]
@@ -267,7 +267,11 @@ class SendQueue:
 
     def _video_age_s(self) -> float:
         oldest = self._oldest(TagKind.VIDEO)
-        return self._now() - oldest[1] if oldest is not None else 0.0
+        return self._waited_s(oldest) if oldest is not None else 0.0
+
+    def _waited_s(self, item: tuple[Tag, float]) -> float:
+        """How long a tag has waited for the link; as long as the session takes whatever is due, none has."""
+        return self._now() - max(item[1], self._emptied_at)
 
     def _backlog_ms(self) -> int:
         now = self._now()

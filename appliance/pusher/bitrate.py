@@ -27,6 +27,8 @@ class Decision:
     """What the link carries, as far as it has been seen."""
     busy: bool = False
     """The link does not carry the lowest bitrate."""
+    sustained_kbps: int = 0
+    """The target without what is held back to drain a queue: what the size of the picture goes by."""
     flight_bytes: int | None = None
     """How much may be underway: what is more waits in the send queue, where it can be dropped whole. None: no limit."""
 
@@ -63,8 +65,8 @@ class Tuning:
     """The same while the link is full: what has left is late, but not lost."""
 
 
-LIVE = Tuning(standing_s=0.1, react_s=0.09, drain_s=1.0, flight_s=0.2, busy_flight_s=0.6)
-RTC = Tuning(standing_s=0.04, react_s=0.06, drain_s=0.4, flight_s=0.08, busy_flight_s=0.15)
+LIVE = Tuning(standing_s=0.07, react_s=0.08, drain_s=1.0, flight_s=0.2, busy_flight_s=0.6)
+RTC = Tuning(standing_s=0.03, react_s=0.06, drain_s=0.4, flight_s=0.06, busy_flight_s=0.1)
 
 WINDOW_S = 0.15
 """Over which the acknowledged rate is taken while acknowledgements flow: the shortest that evens out single pictures."""
@@ -74,26 +76,29 @@ FLOWING_S = 0.06
 """Longer between two acknowledgements than at the lowest rates: the link stands still."""
 STALL_S = 0.33
 """Wi-Fi stands still for as long and then delivers all at once; only longer is taken for an outage."""
-EMPTY_S = 0.05
-"""A queue so short is none: samples come every 50 ms."""
+EMPTY_S = 0.04
+"""A queue so short is none: single pictures make as much."""
 BASE_FRESH_S = 6.0
 """Without an empty queue for so long, one is made, lest a standing one be taken for the way itself."""
 DRAIN_FOR_S = 1.0
+
+OWN_S = 0.2
+"""A keyframe fills the link for no longer than this."""
 
 NEAR = (0.9, 1.2)
 """Around the rate at which the link was last full, by factors: here the climb is careful."""
 FAST_PER_S = 1.8
 """Elsewhere: a factor 1 + that each second. Too much costs little, as the cut is quick and exact."""
-CAREFUL_PER_S = 0.08
-PER_VOLATILITY = 1.5
+CAREFUL_PER_S = 0.05
+PER_VOLATILITY = 1.0
 """Added to that by how much the link's limit changed from one congestion to the next (mean of the logarithm)."""
 FASTER_PER_S2 = 0.15
 """Added for every second without congestion."""
 UNUSED_PER_S = 0.05
 """While the scene does not use the target, nothing is learned about the link: hardly at all, and not beyond its last limit while that is fresh."""
-USED = 0.75
+USED = 0.73
 FRESH_S = 30.0
-RESUME = 0.98
+RESUME = 1.0
 """Of what the link carried, the target after a congestion."""
 
 BUSY_DELAY_S = 0.5
@@ -119,11 +124,13 @@ class BitrateController:
         """The target when the present congestion began."""
         self._limit = math.inf
         """What the link carried, for the picture, when it was last full."""
-        self._volatility = 0.3
+        self._volatility = 0.2
         self._since = self._empty_at = self._fine_since = now_s
         self._short_since: float | None = None
         self._busy = False
         self._carried = 0.0
+        self._made = 0
+        self._ahead_kbit = 0.0
 
     def set_limits(self, *, min_kbps: int, max_kbps: int) -> None:
         self._min, self._max = min_kbps, max_kbps
@@ -141,7 +148,7 @@ class BitrateController:
         wanted = carried + (carried * standing_s - view.queued_kbit(carried)) / tuning.drain_s - audio
         if not flowing and view.gap_s < STALL_S:
             pass  # nothing is to be learned until it moves again
-        elif delay_s > max(standing_s, tuning.react_s):
+        elif delay_s > max(standing_s, tuning.react_s) + self._own_s(sample, step_s, audio):
             if self._full_at is None:
                 self._full_at = self._target
             self._carried = carried
@@ -155,8 +162,23 @@ class BitrateController:
         self._target = min(max(self._target, self._min), self._max)
         return Decision(
             round(self._target), delay_s, self._carried or carried, busy=self._is_busy(now_s, delay_s, audio),
-            flight_bytes=self._flight_bytes(audio),
+            sustained_kbps=self._sustained(audio), flight_bytes=self._flight_bytes(audio),
         )  # fmt: skip
+
+    def _sustained(self, audio: float) -> int:
+        if self._full_at is None:
+            return round(self._target)
+        return round(min(max(self._target, self._view.acked_kbps(0.5) - audio), self._full_at))
+
+    def _own_s(self, sample: LinkSample, step_s: float, audio: float) -> float:
+        """The queue that the encoder makes by itself, with a keyframe, on a link that carries the target."""
+        made, self._made = sample.made_bytes - self._made, sample.made_bytes
+        if self._full_at is not None:
+            self._ahead_kbit = 0.0
+            return 0.0
+        rate = self._target + audio
+        self._ahead_kbit = min(OWN_S * rate, max(0.0, self._ahead_kbit + made / 125 - self._target * step_s))
+        return self._ahead_kbit / rate
 
     def _standing_s(self, now_s: float, delay_s: float) -> float:
         """The queue to aim at: none, from time to time, so that the way without one is seen."""
@@ -173,7 +195,7 @@ class BitrateController:
         self._target = max(self._target, min(self._full_at, RESUME * mean - audio))
         limit = max(carried - audio, 30.0)
         if self._limit < math.inf:
-            self._volatility += 0.3 * (min(1.0, abs(math.log(limit / self._limit))) - self._volatility)
+            self._volatility += 0.3 * (min(0.7, abs(math.log(limit / self._limit))) - self._volatility)
         self._limit, self._full_at, self._since = limit, None, now_s
 
     def _climb(self, now_s: float, step_s: float, audio: float) -> None:
@@ -209,4 +231,4 @@ class BitrateController:
         if self._full_at is None:
             sends = max(sends, self._target + audio)
         beyond_s = tuning.flight_s if self._full_at is None else tuning.busy_flight_s
-        return max(LEAST_FLIGHT_BYTES, int(sends * 125 * (view.base_s + beyond_s)))
+        return max(LEAST_FLIGHT_BYTES, int(sends * 125 * (view.rtt_s + beyond_s)))

@@ -30,6 +30,9 @@ class LinkSample:
 
 
 HISTORY_S = 4.0
+BURST_S = 0.1
+"""Pictures come one by one and acknowledgements in pairs: the longest time underway within so long is what counts."""
+
 BASE_S = 8.0
 """The shortest time underway within so long is the way itself; a longer way is believed after that."""
 
@@ -48,15 +51,19 @@ class LinkView:
 
     def __init__(self) -> None:
         self._moments: deque[_Moment] = deque()
-        self._ages: deque[float] = deque(maxlen=3)
+        self._ages: deque[tuple[float, float]] = deque()
         self._bases: deque[tuple[float, float]] = deque()
+        self._rtts: deque[tuple[float, float]] = deque()
         self._first: LinkSample | None = None
         self._last: LinkSample | None = None
+        self._first_offered = 0
         self._moved_at = 0.0
         self.base_s = 0.0
         """How long the way takes without a queue, with what bursts of the encoder and of acknowledgements add."""
         self.delay_s = 0.0
         """How much longer the oldest byte that is not acknowledged has been underway."""
+        self.rtt_s = 0.0
+        """The shortest round trip time of late; 0 while none is known."""
 
     def add(self, sample: LinkSample) -> float:
         """Take a sample; the answer is the time since the one before it, in seconds, 0 for the first."""
@@ -67,17 +74,25 @@ class LinkView:
         while len(self._moments) > 2 and self._moments[1].now_s < sample.now_s - HISTORY_S:
             self._moments.popleft()
         if last is None:
-            self._first = sample
+            self._first, self._first_offered = sample, offered
             self._moved_at = sample.now_s
             return 0.0
         if sample.acked_bytes > last.acked_bytes or not last.flight_bytes:
             self._moved_at = sample.now_s
         age = self._age_s()
-        self._ages.append(age)
-        self._bases.append((sample.now_s, max(self._ages)))
-        while self._bases[0][0] < sample.now_s - BASE_S:
-            self._bases.popleft()
-        self.base_s = min(base for _, base in self._bases)
+        if sample.acked_bytes > self._first_offered:  # else nothing that was seen going has come back yet
+            self._ages.append((sample.now_s, age))
+            while self._ages[0][0] < sample.now_s - BURST_S - 1e-6:
+                self._ages.popleft()
+            self._bases.append((sample.now_s, max(age for _, age in self._ages)))
+            while self._bases[0][0] < sample.now_s - BASE_S:
+                self._bases.popleft()
+        if sample.rtt_s:
+            self._rtts.append((sample.now_s, sample.rtt_s))
+        while self._rtts and self._rtts[0][0] < sample.now_s - BASE_S:
+            self._rtts.popleft()
+        self.rtt_s = min((rtt for _, rtt in self._rtts), default=0.0)
+        self.base_s = min((base for _, base in self._bases), default=age)
         self.delay_s = max(0.0, age - self.base_s)
         return sample.now_s - last.now_s
 

@@ -235,6 +235,7 @@ class PublishSession:
         sample_at: float | None = None  # None: nothing is queued
         while True:
             now = time.monotonic()
+            line.flush()
             timeout = self._fill(uplink, now)
             if uplink.unwritten:
                 line.flush()

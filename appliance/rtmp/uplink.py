@@ -22,7 +22,9 @@ READ_BYTES = 16_384
 # Linux's own numbers, which the socket module has in part or not at all.
 _TCP_NOTSENT_LOWAT = 25
 _SIOCOUTQ = 0x5411
-# struct tcp_info (linux/tcp.h): offsets of tcpi_rtt, tcpi_bytes_acked, tcpi_delivery_rate
+# struct tcp_info (linux/tcp.h): offsets of tcpi_snd_mss, tcpi_sacked, tcpi_rtt, tcpi_bytes_acked, tcpi_delivery_rate
+_MSS = struct.Struct("@16xI")
+_SACKED = struct.Struct("@28xI")
 _RTT = struct.Struct("@68xI")
 _BYTES_ACKED = struct.Struct("@120xQ")
 _DELIVERY_RATE = struct.Struct("@160xQ")
@@ -37,6 +39,8 @@ class LinkStatistics:
     """Taken by the kernel since the connection began."""
     acked_bytes: int = 0
     """Acknowledged by the server's kernel (TCP), TLS' own bytes included."""
+    sacked_bytes: int = 0
+    """Acknowledged beyond those, behind a gap that a lost segment left: still queued here, but no longer on the way."""
     queued_bytes: int = 0
     """Not yet acknowledged or not yet written: the kernel's send queue and ours."""
     rtt_ms: float = 0.0
@@ -158,6 +162,7 @@ class Uplink:
             self._last = LinkStatistics(
                 sent_bytes=self._sent,
                 acked_bytes=max(_BYTES_ACKED.unpack_from(info)[0] - 1, 0),  # the kernel counts the SYN too
+                sacked_bytes=min(in_kernel, _SACKED.unpack_from(info)[0] * _MSS.unpack_from(info)[0]),
                 queued_bytes=in_kernel + self.unwritten,
                 rtt_ms=_RTT.unpack_from(info)[0] / 1000,
                 delivery_kbps=_DELIVERY_RATE.unpack_from(info)[0] * 8 / 1000,

@@ -14,8 +14,6 @@ from appliance.settings.declaration import DECLARED
 from .source import PACKAGE, calls, modules, tree
 
 LATER = {
-    "NET_BUSY",
-    "NET_RECOVERED",
     "UPDATED",  # the update
 }
 """Codes of the contract whose part has not been built yet. Whoever builds it takes them out."""
