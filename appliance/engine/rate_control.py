@@ -134,7 +134,7 @@ class RateControl:
                 audio_bytes=offered[TagKind.AUDIO],
                 acked_bytes=measured.acked_bytes + measured.sacked_bytes,
                 flight_bytes=measured.queued_bytes - measured.sacked_bytes,
-                waiting_bytes=depth.bytes if depth.backlog_ms else 0,
+                waiting_bytes=depth.bytes if measured.blocked and depth.backlog_ms else 0,
                 waiting_s=depth.backlog_ms / 1000,
                 rtt_s=measured.rtt_ms / 1000,
                 dropped_frames=self._queue.dropped_frames,

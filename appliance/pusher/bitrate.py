@@ -12,7 +12,7 @@ import math
 from dataclasses import dataclass
 from typing import Protocol
 
-from appliance.pusher.link_view import LinkSample, LinkView
+from appliance.pusher.link_view import EMPTY_S, LinkSample, LinkView
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +76,8 @@ FLOWING_S = 0.06
 """Longer between two acknowledgements than at the lowest rates: the link stands still."""
 STALL_S = 0.33
 """Wi-Fi stands still for as long and then delivers all at once; only longer is taken for an outage."""
-EMPTY_S = 0.04
-"""A queue so short is none: single pictures make as much."""
+LEAST_WINDOW_S = 0.1
+"""The rate is that of the link only since something waits; but some samples it takes."""
 BASE_FRESH_S = 6.0
 """Without an empty queue for so long, one is made, lest a standing one be taken for the way itself."""
 DRAIN_FOR_S = 1.0
@@ -143,7 +143,8 @@ class BitrateController:
             return Decision(round(self._target), 0.0, 0.0)
         now_s, delay_s, audio = sample.now_s, view.delay_s, view.audio_kbps
         flowing = view.gap_s < FLOWING_S
-        carried = view.acked_kbps(WINDOW_S if flowing else STALLED_WINDOW_S)
+        window_s = max(LEAST_WINDOW_S, min(WINDOW_S, view.full_s)) if flowing else STALLED_WINDOW_S
+        carried = view.acked_kbps(window_s)
         standing_s = self._standing_s(now_s, delay_s)
         wanted = carried + (carried * standing_s - view.queued_kbit(carried)) / tuning.drain_s - audio
         if not flowing and view.gap_s < STALL_S:

@@ -30,6 +30,9 @@ class LinkSample:
 
 
 HISTORY_S = 4.0
+EMPTY_S = 0.04
+"""A delay so short is none: single pictures make as much."""
+
 BURST_S = 0.1
 """Pictures come one by one and acknowledgements in pairs: the longest time underway within so long is what counts."""
 
@@ -62,6 +65,9 @@ class LinkView:
         """How long the way takes without a queue, with what bursts of the encoder and of acknowledgements add."""
         self.delay_s = 0.0
         """How much longer the oldest byte that is not acknowledged has been underway."""
+        self.full_s = 0.0
+        """For how long something has waited without interruption."""
+        self._empty_at = 0.0
         self.rtt_s = 0.0
         """The shortest round trip time of late; 0 while none is known."""
 
@@ -94,6 +100,9 @@ class LinkView:
         self.rtt_s = min((rtt for _, rtt in self._rtts), default=0.0)
         self.base_s = min((base for _, base in self._bases), default=age)
         self.delay_s = max(0.0, age - self.base_s)
+        if self.delay_s < EMPTY_S:
+            self._empty_at = sample.now_s
+        self.full_s = sample.now_s - self._empty_at
         return sample.now_s - last.now_s
 
     @property

@@ -107,6 +107,7 @@ class PublishSession:
         self._lock = threading.Lock()  # orders start() and close()
         self._stage = "new"
         self._flight_limit: int | None = None
+        self._blocked = False
         self.worker = Worker("rtmp-session", self._run)
         """The thread, for whoever watches over threads."""
 
@@ -160,7 +161,9 @@ class PublishSession:
         uplink = self._uplink
         if uplink is None:
             return LinkStatistics()
-        return replace(uplink.statistics(), rtmp_acked_bytes=self._conversation.rtmp_acked_bytes)
+        return replace(
+            uplink.statistics(), blocked=self._blocked, rtmp_acked_bytes=self._conversation.rtmp_acked_bytes
+        )  # fmt: skip
 
     # -- the session's thread ---------------------------------------------------------------------------------------
 
@@ -250,12 +253,11 @@ class PublishSession:
 
     def _fill(self, uplink: Uplink, now: float) -> float | None:
         """Move tags from the queue to the uplink; the answer is when to look again, in seconds."""
-        if uplink.unwritten:
-            return None  # the socket says when it takes more
         limit = self._flight_limit
         room = MAX_UNWRITTEN if limit is None else min(MAX_UNWRITTEN, limit - uplink.in_kernel())
-        if room <= 0:
-            return ROOM_S
+        self._blocked = uplink.unwritten > 0 or room <= 0
+        if self._blocked:
+            return None if uplink.unwritten else ROOM_S  # of the one the socket tells, of the other nobody
         while room > 0:
             tag = self._queue.take(now)
             if tag is None:

@@ -47,6 +47,8 @@ class LinkStatistics:
     """Smoothed round trip time."""
     delivery_kbps: float = 0.0
     """The rate at which the way delivered lately; means nothing while little is queued."""
+    blocked: bool = False
+    """What is due has to wait, because the socket takes no more or enough is underway."""
     rtmp_acked_bytes: int = 0
     """Acknowledged by the server by RTMP's own count, modulo 2**32; 0 where it never does."""
 
