@@ -24,14 +24,14 @@ ROOT = HERE.parent
 LIB = Path("usr/lib/live-pusher")
 
 SYSTEMD = {
-    "live-pusher.service": "usr/lib/systemd/system/live-pusher.service",
+    "live-pusher.service": "@LIB@/systemd/system/live-pusher.service",
     "live-pusher.sysusers.conf": "usr/lib/sysusers.d/live-pusher.conf",
     "live-pusher.tmpfiles.conf": "usr/lib/tmpfiles.d/live-pusher.conf",
-    "60-live-pusher.rules": "usr/lib/udev/rules.d/60-live-pusher.rules",
+    "60-live-pusher.rules": "@LIB@/udev/rules.d/60-live-pusher.rules",
     "live-pusher.rules": "usr/share/polkit-1/rules.d/50-live-pusher.rules",
-    "live-pusher.sleep": "usr/lib/systemd/system-sleep/live-pusher",
+    "live-pusher.sleep": "@LIB@/systemd/system-sleep/live-pusher",
 }
-"""Where each file of systemd/ goes."""
+"""Where each file of systemd/ goes; @LIB@ is the release's ``lib``."""
 
 DEBIAN = {
     "launcher": "usr/bin/live-pusher",
@@ -52,7 +52,7 @@ def build(
     _environment(tree, release, architecture, scratch, upstream)
     for folder, places in (("systemd", SYSTEMD), ("image-build/debian", DEBIAN)):
         for name, place in places.items():
-            _copy(ROOT / folder / name, tree / place)
+            _copy(ROOT / folder / name, tree / place.replace("@LIB@", release.lib))
     _documents(tree, release, version, epoch)
     _control(tree, release, architecture, version)
     _settle(tree, epoch)

@@ -19,6 +19,8 @@ class Release:
     """Its own Python, which picamera2 and libcamera there are bound to; no other can import them."""
     depends: tuple[str, ...]
     """What apt gives, in Debian's words, beside :data:`DEPENDS`."""
+    lib: str
+    """Where its systemd and udev have their files: /lib and /usr/lib are one folder, but dpkg knows it by one name."""
     extension: str
     """The one library that neither apt nor a wheel gives: a key of ``extensions.EXTENSIONS``."""
 
@@ -44,6 +46,7 @@ RELEASES = {
             name="bookworm",
             number=12,
             python="3.11",
+            lib="lib",
             # flask 2.2, werkzeug 2.2, waitress 2.1, tomlkit 0.11, pillow 9.4, gpiozero 1.6 and alsaaudio 0.8 are too old
             depends=(
                 "libasound2",
@@ -59,6 +62,7 @@ RELEASES = {
             name="trixie",
             number=13,
             python="3.13",
+            lib="usr/lib",
             # gpiozero 1.6 is too old, PyAV 14 as well; Debian has no lgpio, and no wheel of it is for this Python
             depends=(
                 "python3-alsaaudio (>= 0.10)",

@@ -114,7 +114,7 @@ def _life(system: Chroot, current: str, version: str, newer: str) -> None:
     checks.pushes(system)
     kept = checks.kept(system)
     for package, now in ((newer, NEXT), (current, version)):
-        checks.install(system, package)
+        checks.stays_disabled(system, package)
         checks.installed(system, now)
         checks.need(checks.kept(system) == kept, f"settings or log changed on the way to {now}")
         checks.served(system, "live-pusher events")
@@ -140,7 +140,7 @@ def _arm64(release: str, scratch: Path) -> None:
         libraries = "/usr/lib/aarch64-linux-gnu"
         # what configuring the packages would have told the loader; and no shell of theirs: QEMU runs one program
         found = f"LD_LIBRARY_PATH={libraries}/blas:{libraries}/lapack"
-        python = ("env", "-i", found, "chroot", system.root, "/qemu", "/usr/lib/live-pusher/bin/python3", "-I")
+        python = ("env", "-i", found, "/usr/sbin/chroot", system.root, "/qemu", "/usr/lib/live-pusher/bin/python3", "-I")
         said = tool(*python, "-m", "appliance", "--version")
         checks.need(said.startswith("live-pusher "), said)
         for library in ARM_LIBRARIES:

@@ -67,7 +67,7 @@ def main() -> None:
     service = subprocess.Popen(
         [*become, f"--groups={groups}", f"--inh-caps=-all,+{capability}", f"--ambient-caps=-all,+{capability}",
          f"--bounding-set=-all,+{capability}", *words],
-        env=environment, cwd=values("WorkingDirectory")[0],
+        env=environment, cwd="/",  # as systemd has it
     )  # fmt: skip
     try:
         wait_until_ready(notifications, service)

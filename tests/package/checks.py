@@ -10,12 +10,22 @@ from pathlib import Path
 from .chroots import Chroot, Failed
 
 STATE = "/var/lib/live-pusher"
+WANTED = "/etc/systemd/system/multi-user.target.wants/live-pusher.service"
 NAME = "booth 7"
 """Set as a user would, before the upgrade; looked for after everything that must keep it."""
 
 PASSWORD_FILES = {f"etc/{name}-" for name in ("passwd", "group", "shadow", "gshadow")} | {"etc/.pwd.lock"}
 """Copies that systemd-sysusers leaves; the user stays after a purge, as Debian's practice is."""
 
+IMPORTS = """
+import av, PIL.Image, numpy, flask, waitress, gpiozero, alsaaudio, tomlkit
+from appliance.hardware.pi.pins import lgpio_factory
+from appliance.errors import HardwareMissing
+try:
+    lgpio_factory()
+except HardwareMissing as error:
+    assert "Pi revision" in error.reason, error.reason  # loaded, and this is no Pi
+"""
 DEMO = """
 import json, subprocess, sys, time
 command = ["/usr/bin/live-pusher", "--state-dir", "/tmp/demo"]
@@ -58,8 +68,7 @@ def installed(system: Chroot, version: str) -> None:
     need(shell.endswith("nologin"), f"somebody could sign in as the service, with {shell}")
     mode = system.path(STATE).stat()
     need(stat.S_IMODE(mode.st_mode) == 0o750 and mode.st_uid != 0, f"{STATE} is open to others, or root's")
-    link = system.path("/etc/systemd/system/multi-user.target.wants/live-pusher.service")
-    need(link.is_symlink(), "the unit is not enabled")
+    need(system.path(WANTED).is_symlink(), "the unit is not enabled")
     lib = system.path("/usr/lib/live-pusher")
     for library in lib.rglob("*.so*"):
         missing = [line for line in system_ldd(system, library) if "not found" in line]
@@ -67,9 +76,8 @@ def installed(system: Chroot, version: str) -> None:
     modules = [path for path in lib.rglob("*.py") if "appliance" in path.parts]
     compiled = list(lib.rglob("appliance/**/*.pyc"))
     need(len(compiled) == len(modules), f"{len(compiled)} of {len(modules)} modules are compiled")
-    imports = "import av, PIL.Image, numpy, flask, waitress, gpiozero, lgpio, alsaaudio, tomlkit"
-    # lgpio wants to write where it is loaded; the unit has a place for that
-    system.as_user("live-pusher", "env", "-C", "/tmp", "/usr/lib/live-pusher/bin/python3", "-I", "-c", imports)
+    # where the service is started, in /, which it may not write to, and which lgpio by itself would
+    system.as_user("live-pusher", "/usr/lib/live-pusher/bin/python3", "-I", "-c", IMPORTS)
 
 
 def system_ldd(system: Chroot, library: Path) -> list[str]:
@@ -79,7 +87,9 @@ def system_ldd(system: Chroot, library: Path) -> list[str]:
 def fenced(system: Chroot) -> None:
     """The release's own systemd takes the unit, and finds little exposed."""
     unit = "/usr/lib/systemd/system/live-pusher.service"
-    said = [line for line in system.run("systemd-analyze", "verify", "--man=no", unit).splitlines() if "live-pusher" in line]
+    said = [
+        line for line in system.run("systemd-analyze", "verify", "--man=no", unit).splitlines() if "live-pusher" in line
+    ]
     need(not said, f"systemd-analyze verify: {said}")
     report = system.run("systemd-analyze", "security", "--offline=true", "--no-pager", unit)
     found = re.search(r"Overall exposure level for live-pusher.service: ([0-9.]+)", report)
@@ -108,6 +118,14 @@ def served(system: Chroot, *commands: str) -> str:
 def pushes(system: Chroot) -> None:
     """Camera to encoder to RTMP, with the libraries that are carried."""
     system.as_user("live-pusher", "/usr/bin/python3", "-c", DEMO)
+
+
+def stays_disabled(system: Chroot, package: str) -> None:
+    """Whoever switched the service off finds it off after an upgrade."""
+    system.run("systemctl", "disable", "live-pusher.service")
+    install(system, package)
+    need(not system.path(WANTED).is_symlink(), "an upgrade has enabled the unit again")
+    system.run("systemctl", "enable", "live-pusher.service")
 
 
 def kept(system: Chroot, folder: str = STATE) -> dict[str, bytes]:
