@@ -6,6 +6,7 @@ import os
 import sys
 import threading
 import types
+from pathlib import Path
 
 import pytest
 
@@ -52,11 +53,26 @@ def test_a_missing_chip_is_missing_hardware(monkeypatch: pytest.MonkeyPatch) -> 
     chips.LGPIOFactory = no_chip  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "lgpio", types.ModuleType("lgpio"))
     monkeypatch.setitem(sys.modules, "gpiozero.pins.lgpio", chips)
-    monkeypatch.setenv("RUNTIME_DIRECTORY", "/run/somewhere")
-    monkeypatch.delenv("LG_WD", raising=False)
     with pytest.raises(HardwareMissing, match="can not open gpiochip.*group gpio"):
         pins.lgpio_factory()
-    assert os.environ["LG_WD"] == "/run/somewhere"
+
+
+def test_lgpio_finds_the_pipe_that_it_makes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Made by its C half in $LG_WD, opened by its Python half in the working directory, while it is imported."""
+    seen = []
+
+    def load(module: str) -> types.ModuleType:
+        seen.append((module, Path(os.environ.get("LG_WD", "")), Path.cwd(), os.access(".", os.W_OK)))
+        raise HardwareMissing("enough")
+
+    before = Path.cwd()
+    monkeypatch.setattr(pins, "load", load)
+    with pytest.raises(HardwareMissing, match="enough"):
+        pins.lgpio_factory()
+    [(module, made_in, looked_for_in, writable)] = seen
+    assert (module, made_in, writable) == ("lgpio", looked_for_in, True)
+    assert Path.cwd() == before
+    assert not made_in.exists()
 
 
 def test_a_call_that_never_returns_is_left_behind() -> None:

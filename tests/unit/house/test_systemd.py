@@ -75,10 +75,6 @@ def test_the_example_of_other_options_is_one() -> None:
     assert lines("EnvironmentFile") == ["-/etc/default/live-pusher"]
 
 
-def test_pins_can_be_watched() -> None:
-    assert lines("WorkingDirectory") == ["/run/" + lines("RuntimeDirectory")[0]], "where lgpio may make its pipes"
-
-
 def test_it_is_watched_and_restarted() -> None:
     assert lines("Type") == ["notify"]
     assert lines("Restart") == ["on-failure"]
