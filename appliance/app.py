@@ -126,7 +126,7 @@ class Appliance:
             self.panel = Panel(settings, self.board.pin_factory, self.engine.pusher, self.events)
             self.board.attach_panel(self.panel)
             self._torch = False
-            self.engine.toggle_torch = self._toggle_torch if settings.torch_pin else None
+            self.engine.adjustments.toggle_torch = self._toggle_torch if settings.torch_pin else None
             self.health = Health(self.engine.workers, events=self.events)
             self._collector = Collector(on_crash=on_crash)
             self._box = BoxWatch(self.events, SystemClock(), state_dir)
@@ -243,7 +243,7 @@ class Appliance:
 
     def _show(self, context: Context) -> None:
         on_air = context.state in (State.PUSHING, State.PAUSED)
-        self.panel.show(context.state.value, muted=self.engine.muted, on_air=on_air)
+        self.panel.show(context.state.value, muted=self.engine.adjustments.muted, on_air=on_air)
 
     def _services(self, state_dir: Path, demonstration: Demonstration | None) -> Services:
         arrived: Mapping[str, Any] = {}

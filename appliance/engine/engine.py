@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import logging
-import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Protocol
 
-from appliance import __version__
 from appliance import event_codes as codes
 from appliance.clock import Clock, SystemClock
 from appliance.engine.address import PushAddresses
+from appliance.engine.adjustments import Adjustments
 from appliance.engine.figures import Figures
 from appliance.engine.link import Link
 from appliance.engine.picture_size import PictureSize
-from appliance.engine.plans import AUDIO_KBPS, rules_of, sound_format, sound_plan, taken_over, video_plan
+from appliance.engine.plans import rules_of, sound_plan, stream_metadata, taken_over, video_plan
 from appliance.engine.rate_control import RateControl
 from appliance.engine.reports import MediaReports
 from appliance.errors import (
@@ -87,10 +86,7 @@ class Engine:
         self._media = MediaPlan()
         self._epoch_s = 0.0
         self._picture_size = PictureSize(self._settings, hardware=inputs.hardware_encoder)
-        self.muted = self._settings.muted
-        self._zoom = self._settings.zoom
-        self._gain_db = self._settings.microphone_gain
-        self.toggle_torch: Callable[[], bool] | None = None
+        self.adjustments = Adjustments(self._settings, events)
 
         self.pusher = Pusher(
             self, events, rules=rules_of(self._settings), position=self._settings.device_position, on_crash=on_crash
@@ -200,13 +196,14 @@ class Engine:
         position = self.pusher.context.position
         self.video.set_plan(
             video_plan(
-                media, settings, epoch_s=self._epoch_s, zoom=self._zoom, hardware=hardware,
+                media, settings, epoch_s=self._epoch_s, zoom=self.adjustments.zoom, hardware=hardware,
                 sizes=self._picture_size.present,
             )
         )  # fmt: skip
         self.audio.set_plan(
             sound_plan(
-                media, settings, position=position, epoch_s=self._epoch_s, muted=self.muted, gain_db=self._gain_db
+                media, settings, position=position, epoch_s=self._epoch_s, muted=self.adjustments.muted,
+                gain_db=self.adjustments.gain_db,
             )
         )  # fmt: skip
 
@@ -267,33 +264,7 @@ class Engine:
         self._files.do(save)
 
     def adjust(self, operation: Operation, parameters: Mapping[str, Any], by: str) -> Mapping[str, Any]:
-        match operation:
-            case Operation.MUTE | Operation.UNMUTE:
-                muted = operation is Operation.MUTE
-                if muted != self.muted:
-                    self.muted = muted
-                    self._events.emit(codes.MUTED if muted else codes.UNMUTED, by=by)
-                result: dict[str, Any] = {"muted": muted}
-            case Operation.SET_MIC_VOLUME:
-                volume = parameters.get("volume")
-                if isinstance(volume, bool) or not isinstance(volume, int | float) or not 0 <= volume <= 1:
-                    raise ValueError(f"volume: given {volume!r}; allowed: a number from 0 to 1")
-                self._gain_db = 20 * math.log10(max(volume, 1e-6))
-                result = {"volume": volume}
-            case Operation.SET_ZOOM:
-                zoom = parameters.get("zoom")
-                if not isinstance(zoom, bool):
-                    raise ValueError(f"zoom: given {zoom!r}; allowed: true or false")
-                self._zoom = zoom
-                result = {"zoom": zoom}
-            case Operation.TOGGLE_TORCH:
-                if self.toggle_torch is None:
-                    raise OperationRefused("there is no lamp; set torch.pin in the settings")
-                lit = self.toggle_torch()
-                self._events.emit(codes.TORCH, state="on" if lit else "off", by=by)
-                result = {"torch": lit}
-            case _:
-                raise AssertionError(f"{operation} is no adjustment")
+        result = self.adjustments.adjust(operation, parameters, by)
         self._refresh()
         return result
 
@@ -302,8 +273,8 @@ class Engine:
         return {
             "url": push_address.redact(settings.url, settings.stream_key),
             **self.address.status(),
-            "muted": self.muted,
-            "zoom": self._zoom,
+            "muted": self.adjustments.muted,
+            "zoom": self.adjustments.zoom,
             "camera": {
                 "name": self.video.camera_name,
                 "open": self.video.camera_name is not None,
@@ -369,9 +340,7 @@ class Engine:
 
     def _settings_changed(self, old: Settings, new: Settings, names: frozenset[str]) -> None:
         def take_over() -> None:
-            self.muted = new.muted if "muted" in names else self.muted
-            self._zoom = new.zoom if "zoom" in names else self._zoom
-            self._gain_db = new.microphone_gain if "microphone.gain" in names else self._gain_db
+            self.adjustments.settings_changed(new, names)
             self._refresh()
 
         self.pusher.post(take_over)
@@ -381,20 +350,5 @@ class Engine:
 
     def _metadata(self) -> Mapping[str, object]:
         """onMetaData of the present push (Adobe FLV 10.1, E.5)."""
-        settings = self._settings
-        sound = sound_format(settings)
-        data: dict[str, object] = {
-            "audiocodecid": 10.0,
-            "audiodatarate": float(AUDIO_KBPS[settings.audio_quality, sound.channels]),
-            "audiosamplerate": float(sound.rate),
-            "audiosamplesize": 16.0,
-            "stereo": sound.channels == 2,
-            "encoder": f"Live Pusher {__version__}",
-        }
-        if self.pusher.context.video:
-            width, height = self._picture_size.present.picture
-            data |= {
-                "videocodecid": 7.0, "width": float(width), "height": float(height),
-                "framerate": float(settings.fps), "videodatarate": float(settings.max_bitrate),
-            }  # fmt: skip
-        return data
+        size = self._picture_size.present.picture if self.pusher.context.video else None
+        return stream_metadata(self._settings, size)

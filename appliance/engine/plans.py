@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from appliance import __version__
 from appliance.engine.picture_size import Sizes
 from appliance.media.audio import SoundPlan
 from appliance.media.camera_slot import CameraWish
@@ -96,3 +97,23 @@ def sound_plan(
         muted=muted,
         gain_db=gain_db,
     )
+
+
+def stream_metadata(settings: Settings, size: tuple[int, int] | None) -> dict[str, object]:
+    """onMetaData of a push (Adobe FLV 10.1, E.5) with pictures of this ``size``; None: without pictures."""
+    sound = sound_format(settings)
+    data: dict[str, object] = {
+        "audiocodecid": 10.0,
+        "audiodatarate": float(AUDIO_KBPS[settings.audio_quality, sound.channels]),
+        "audiosamplerate": float(sound.rate),
+        "audiosamplesize": 16.0,
+        "stereo": sound.channels == 2,
+        "encoder": f"Live Pusher {__version__}",
+    }
+    if size is not None:
+        width, height = size
+        data |= {
+            "videocodecid": 7.0, "width": float(width), "height": float(height),
+            "framerate": float(settings.fps), "videodatarate": float(settings.max_bitrate),
+        }  # fmt: skip
+    return data
