@@ -1,4 +1,4 @@
-# make run | setup | test | check | bench | bench-uplink | soak | docs | clean; 'make help' says more.
+# make run | setup | test | check | bench | bench-uplink | soak | deb | test-deb | docs | clean; 'make help' says more.
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
@@ -13,7 +13,7 @@ SETUP := .make/setup .make/lib.sh pyproject.toml appliance/__init__.py
 ARGS ?=
 MINUTES ?= 10
 
-.PHONY: help run setup dev test check lint types unit bench bench-uplink soak docs clean
+.PHONY: help run setup dev test check lint types unit bench bench-uplink soak deb test-deb docs clean
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
@@ -59,6 +59,14 @@ bench-uplink: dev ## measure the adaptive bitrate on links that change; needs ro
 
 soak: dev ## random operations and faults against the running product: MINUTES=10
 	$(BIN)/python -m tests.soak --minutes $(MINUTES) $(ARGS)
+
+deb: setup ## make the Debian packages for both releases and both architectures, into dist/
+	@.make/deb-packages
+	nice -n 10 $(BIN)/python image-build/build_deb.py $(ARGS)
+
+test-deb: setup ## try the Debian packages in real systems of both releases; as root
+	@.make/deb-packages test
+	nice -n 10 $(BIN)/python -m tests.package $(ARGS)
 
 docs: dev ## write the documents that are made from the code
 	$(BIN)/python -m appliance.docs

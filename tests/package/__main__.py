@@ -31,10 +31,11 @@ TOOLS = {
 }  # fmt: skip
 ARM_LIBRARIES = ("av", "PIL.Image", "numpy", "flask", "waitress", "gpiozero", "lgpio", "alsaaudio", "tomlkit")
 ARM_ENCODES = """
-import av
+import av, fractions
 encoder = av.CodecContext.create("libx264", "w")
-encoder.width, encoder.height, encoder.pix_fmt, encoder.time_base = 64, 64, "yuv420p", "1/30"
-assert bytes((*encoder.encode(av.VideoFrame(64, 64, "yuv420p")), *encoder.encode(None))[0]).startswith(b"\\0\\0\\0\\1")
+encoder.width, encoder.height, encoder.pix_fmt, encoder.time_base = 64, 64, "yuv420p", fractions.Fraction(1, 30)
+packets = [*encoder.encode(av.VideoFrame(64, 64, "yuv420p")), *encoder.encode(None)]
+assert bytes(packets[0])[:4] == bytes((0, 0, 0, 1)), packets
 """
 
 
@@ -140,7 +141,16 @@ def _arm64(release: str, scratch: Path) -> None:
         libraries = "/usr/lib/aarch64-linux-gnu"
         # what configuring the packages would have told the loader; and no shell of theirs: QEMU runs one program
         found = f"LD_LIBRARY_PATH={libraries}/blas:{libraries}/lapack"
-        python = ("env", "-i", found, "/usr/sbin/chroot", system.root, "/qemu", "/usr/lib/live-pusher/bin/python3", "-I")
+        python = (
+            "env",
+            "-i",
+            found,
+            "/usr/sbin/chroot",
+            system.root,
+            "/qemu",
+            "/usr/lib/live-pusher/bin/python3",
+            "-I",
+        )
         said = tool(*python, "-m", "appliance", "--version")
         checks.need(said.startswith("live-pusher "), said)
         for library in ARM_LIBRARIES:
