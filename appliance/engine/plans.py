@@ -8,6 +8,7 @@ from appliance import __version__
 from appliance.engine.picture_size import Sizes
 from appliance.media.audio import SoundPlan
 from appliance.media.camera_slot import CameraWish
+from appliance.media.encoders import BUFFER_S, RTC_BUFFER_S
 from appliance.media.formatter import Shape
 from appliance.media.sources import PictureFormat, SoundFormat, VideoSpec
 from appliance.media.video import VideoPlan
@@ -64,6 +65,7 @@ def video_plan(
             bitrate_kbps=settings.max_bitrate,
             ceiling_kbps=settings.max_bitrate,
             keyframe_interval_s=settings.keyframe_interval,
+            buffer_s=RTC_BUFFER_S if settings.mode == "RTC" else BUFFER_S,
         )
     shape = Shape(width, height, settings.camera_rotation, settings.camera_mirror, zoom)
     return VideoPlan(

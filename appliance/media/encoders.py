@@ -20,8 +20,14 @@ BUFFER_S = 0.25
 """Rate control's buffer as seconds of the bitrate at which an encoder was opened: short, so that a new bitrate is followed
 within half a second, and that a keyframe fills the link for no longer."""
 
+RTC_BUFFER_S = 0.07
+"""The same where delay counts for more than the picture, which is coarser at a keyframe: two pictures' worth."""
+
 ROOM = 4.0
 """An encoder may grow to so many times its bitrate: what a controller climbs in two seconds, until the next keyframe."""
+
+OUTGROWN_S = 1.0
+"""Where keyframes are rare, one comes so long after an encoder has become too small."""
 
 FITS = (0.6, 1.6)
 """Times the bitrate at which it was opened, between which an encoder is left as it is when a keyframe is due. Opened for 2500
@@ -97,7 +103,7 @@ class SoftwareEncoder:
 
     Rate control is opened as CBR, because libx264 follows a changed bitrate only then, never above the one that it was opened
     for, and with the buffer that it was given then. So it is opened with room to grow, and opened anew when a keyframe is due
-    and the bitrate has become another: a fresh encoder begins with one. Never in between, since a keyframe is the last thing
+    and the bitrate has become another: a fresh encoder begins with one. Hardly in between, since a keyframe is the last thing
     that a link needs whose bitrate changes. Nothing waits in an encoder, so nothing is lost with the old one.
     """
 
@@ -107,6 +113,7 @@ class SoftwareEncoder:
         self.spec = spec
         self._kbps = min(spec.bitrate_kbps, spec.ceiling_kbps)
         self._every = 1
+        self._outgrown_s = 0.0
         self._open()
 
     def set_bitrate(self, kbps: int) -> None:
@@ -121,7 +128,9 @@ class SoftwareEncoder:
 
     def encode(self, frame: av.VideoFrame, time_s: float, *, keyframe: bool = False) -> list[EncodedPicture]:
         """As :meth:`X264.encode`."""
-        if (keyframe or self._x264.due(time_s)) and not self._fits():
+        if self._kbps * self._every <= self._most_kbps:
+            self._outgrown_s = time_s
+        if not self._fits() and (keyframe or self._x264.due(time_s) or time_s - self._outgrown_s >= OUTGROWN_S):
             self._open()
         return self._x264.encode(frame, time_s, keyframe=keyframe)
 
@@ -133,7 +142,7 @@ class SoftwareEncoder:
         self._opened_at_kbps, self._opened_every = self._kbps, self._every
         # libx264 counts pictures and not time: fewer pictures are to it a higher bitrate
         rate = round(min(ROOM * self._kbps, self.spec.ceiling_kbps) * self._every * 1000)
-        buffer = max(self._kbps * 1000 * BUFFER_S, 2 * rate / self.spec.fps)
+        buffer = max(self._kbps * 1000 * self.spec.buffer_s, 2 * rate / self.spec.fps)
         self._x264 = X264(self.spec, {"maxrate": str(rate), "bufsize": str(round(buffer))}, bit_rate=rate)
         self._most_kbps = rate / 1000
         self._apply()

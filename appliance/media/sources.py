@@ -61,7 +61,8 @@ class EncodedPicture:
 
 @dataclass(frozen=True, slots=True)
 class VideoSpec:
-    """What an encoder is asked for; bitrates in kbit/s, ``keyframe_interval_s`` in seconds."""
+    """What an encoder is asked for; bitrates in kbit/s, ``keyframe_interval_s`` in seconds. ``buffer_s``: rate control's
+    buffer, in seconds of the bitrate, which bounds how long a keyframe fills the link."""
 
     width: int
     height: int
@@ -69,6 +70,7 @@ class VideoSpec:
     bitrate_kbps: int
     ceiling_kbps: int
     keyframe_interval_s: float
+    buffer_s: float = 0.25
 
 
 class CameraEncoder(Protocol):

@@ -65,8 +65,8 @@ class Tuning:
     """The same while the link is full: what has left is late, but not lost."""
 
 
-LIVE = Tuning(standing_s=0.07, react_s=0.08, drain_s=1.0, flight_s=0.2, busy_flight_s=0.6)
-RTC = Tuning(standing_s=0.03, react_s=0.06, drain_s=0.4, flight_s=0.06, busy_flight_s=0.1)
+LIVE = Tuning(standing_s=0.05, react_s=0.07, drain_s=1.0, flight_s=0.12, busy_flight_s=0.6)
+RTC = Tuning(standing_s=0.03, react_s=0.06, drain_s=0.6, flight_s=0.04, busy_flight_s=0.15)
 
 WINDOW_S = 0.15
 """Over which the acknowledged rate is taken while acknowledgements flow: the shortest that evens out single pictures."""
@@ -82,17 +82,17 @@ BASE_FRESH_S = 6.0
 """Without an empty queue for so long, one is made, lest a standing one be taken for the way itself."""
 DRAIN_FOR_S = 1.0
 
-OWN_S = 0.2
+OWN_S = 0.05
 """A keyframe fills the link for no longer than this."""
 
-NEAR = (0.9, 1.2)
+NEAR = (0.9, 1.12)
 """Around the rate at which the link was last full, by factors: here the climb is careful."""
 FAST_PER_S = 1.8
 """Elsewhere: a factor 1 + that each second. Too much costs little, as the cut is quick and exact."""
 CAREFUL_PER_S = 0.05
 PER_VOLATILITY = 1.0
 """Added to that by how much the link's limit changed from one congestion to the next (mean of the logarithm)."""
-FASTER_PER_S2 = 0.15
+FASTER_PER_S2 = 0.35
 """Added for every second without congestion."""
 UNUSED_PER_S = 0.05
 """While the scene does not use the target, nothing is learned about the link: hardly at all, and not beyond its last limit while that is fresh."""
@@ -140,6 +140,7 @@ class BitrateController:
         view, tuning = self._view, self._tuning
         step_s = view.add(sample)
         if not step_s:
+            self._made = sample.made_bytes
             return Decision(round(self._target), 0.0, 0.0)
         now_s, delay_s, audio = sample.now_s, view.delay_s, view.audio_kbps
         flowing = view.gap_s < FLOWING_S

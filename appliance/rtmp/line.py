@@ -98,6 +98,7 @@ class Line:
         if not announcement:
             return
         until = time.monotonic() + seconds
+        self.uplink.flight_limit = None
         self.uplink.add(announcement)
         saying = True
         try:

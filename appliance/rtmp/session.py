@@ -28,7 +28,7 @@ from appliance.threads import Worker
 
 log = logging.getLogger(__name__)
 
-ROOM_S = 0.02
+ROOM_S = 0.01
 """How often is looked whether less is underway than may be: the kernel does not tell."""
 
 SAMPLE_S = 0.25
@@ -238,6 +238,7 @@ class PublishSession:
         sample_at: float | None = None  # None: nothing is queued
         while True:
             now = time.monotonic()
+            uplink.flight_limit = self._flight_limit
             line.flush()
             timeout = self._fill(uplink, now)
             if uplink.unwritten:
@@ -253,11 +254,13 @@ class PublishSession:
 
     def _fill(self, uplink: Uplink, now: float) -> float | None:
         """Move tags from the queue to the uplink; the answer is when to look again, in seconds."""
-        limit = self._flight_limit
-        room = MAX_UNWRITTEN if limit is None else min(MAX_UNWRITTEN, limit - uplink.in_kernel())
-        self._blocked = uplink.unwritten > 0 or room <= 0
+        self._blocked = uplink.unwritten > 0
         if self._blocked:
-            return None if uplink.unwritten else ROOM_S  # of the one the socket tells, of the other nobody
+            return ROOM_S if uplink.capped else None  # otherwise the socket says when it takes more
+        room = min(MAX_UNWRITTEN, uplink.room())
+        self._blocked = room <= 0
+        if self._blocked:
+            return ROOM_S
         while room > 0:
             tag = self._queue.take(now)
             if tag is None:

@@ -11,6 +11,7 @@ import selectors
 import socket
 import ssl
 import struct
+import sys
 import threading
 from contextlib import suppress
 from dataclasses import dataclass
@@ -85,6 +86,10 @@ class Uplink:
         """This machine's side of the connection; empty when it has gone already."""
         self.unwritten = 0
         """Bytes added and not yet taken by the kernel."""
+        self.flight_limit: int | None = None
+        """The kernel gets no more while so many bytes are underway, unacknowledged; None: no limit."""
+        self.capped = False
+        """Whether the last :meth:`flush` left something for that reason: nobody tells when there is room again."""
         self._pending: list[bytes | memoryview] = []
         self._sent = 0
         self._lock = threading.Lock()  # between statistics() and close(): a closed descriptor may be somebody else's
@@ -99,12 +104,12 @@ class Uplink:
             self.unwritten += len(data)
 
     def flush(self) -> None:
-        """Write what the kernel takes now. Raises OSError."""
+        """Write what the kernel takes now and may have underway. Raises OSError."""
         self._write_needs_read = False
         while self._pending:
             data = self._pending[0] if len(self._pending) == 1 else b"".join(self._pending)
             try:
-                written = self.sock.send(data)
+                written = self._send(data)
             except (BlockingIOError, ssl.SSLWantWriteError):
                 written = 0
             except ssl.SSLWantReadError:
@@ -118,6 +123,19 @@ class Uplink:
                 self._pending = [memoryview(data)[written:]]
             if not written:
                 return
+
+    def _send(self, data: bytes | memoryview) -> int:
+        room = self.room()
+        self.capped = room <= 0
+        if self.capped:
+            return 0
+        if isinstance(self.sock, ssl.SSLSocket) or room >= len(data):  # TLS must be given again what it has begun
+            return self.sock.send(data)
+        return self.sock.send(memoryview(data)[:room])
+
+    def room(self) -> int:
+        """Bytes that may still get underway. Raises OSError."""
+        return sys.maxsize if self.flight_limit is None else self.flight_limit - self.in_kernel()
 
     def read(self) -> bytes | None:
         """What has arrived, at most ``READ_BYTES``; None when nothing has, empty at the end. Raises OSError."""
@@ -142,7 +160,8 @@ class Uplink:
 
     def events(self, *, reading: bool) -> int:
         """What to wait for: always the way out when something is unwritten, and the way in when ``reading``."""
-        writing = (self.unwritten and not self._write_needs_read) or self._read_needs_write
+        blocked = self._write_needs_read or self.capped
+        writing = (self.unwritten and not blocked) or self._read_needs_write
         reading = reading or self._write_needs_read
         return (selectors.EVENT_WRITE if writing else 0) | (selectors.EVENT_READ if reading else 0)
 

@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from appliance.media.encoders import BUFFER_S, RTC_BUFFER_S
 from appliance.media.send_queue import RTC_VIDEO_LIMIT_S, VIDEO_LIMIT_S, SendQueue
 from appliance.media.tags import Tag, TagKind
 from appliance.pusher.bitrate import Decision, RateRule
@@ -39,10 +40,13 @@ PACKET = 1448
 class _Encoder:
     """Sizes of pictures, in bytes. ``demand(t)``: the most that the scene needs, in kbit/s."""
 
-    def __init__(self, seed: int, ceiling_kbps: int, demand: Callable[[float], float] | None) -> None:
+    def __init__(
+        self, seed: int, ceiling_kbps: int, buffer_s: float, demand: Callable[[float], float] | None
+    ) -> None:  # fmt: skip
         self._random = random.Random(seed)
         self._demand = demand or (lambda _: float("inf"))
         self._rate = float(ceiling_kbps)
+        self._buffer_s = buffer_s
         self._owed = 0.0
         self._key_at = 0.0
         self.target_kbps = ceiling_kbps
@@ -55,7 +59,7 @@ class _Encoder:
             self._key_at = now_s + KEYFRAMES_S
         size = even * max(0.3, self._random.gauss(1.0, SCATTER))
         if keyframe:
-            size = min(size * KEYFRAME_TIMES, self.target_kbps * 125 * 0.25 + even)
+            size = min(size * KEYFRAME_TIMES, self.target_kbps * 125 * self._buffer_s + even)
         else:  # rate control takes back over some pictures what was spent too much
             repaid = min(self._owed * 0.2, 0.5 * size)
             size -= repaid
@@ -84,6 +88,15 @@ class _Tcp:
     @property
     def flight(self) -> float:
         return self.sent - self.acked
+
+    def write(self, size: float, cap: int | None) -> float:
+        """Take what fits into the kernel, and of it no more than may be underway; the answer is how much."""
+        room = NOT_SENT_BYTES - self.not_sent
+        if cap is not None:
+            room = min(room, cap - self.flight - self.not_sent)
+        goes = max(0.0, min(room, size))
+        self.not_sent += goes
+        return goes
 
     def tick(self, now_s: float) -> None:
         """Let the router deliver, acknowledgements come, and the kernel send."""
@@ -138,7 +151,7 @@ def simulate(
     queue.video_limit_s = RTC_VIDEO_LIMIT_S if rtc else VIDEO_LIMIT_S
     queue.audio_first = rtc
     queue.open(video=True)
-    encoder = _Encoder(seed, ceiling_kbps, demand)
+    encoder = _Encoder(seed, ceiling_kbps, RTC_BUFFER_S if rtc else BUFFER_S, demand)
     tcp = _Tcp(link)
     rule.set_limits(min_kbps=min_kbps, max_kbps=ceiling_kbps)
     rule.begin(0.0)
@@ -187,16 +200,11 @@ def simulate(
             unwritten += size_
             written += size_
             on_way.append((written, made.get(id(tag_))))
-            room = max(0.0, NOT_SENT_BYTES - tcp.not_sent)
-            goes = min(room, unwritten)
-            tcp.not_sent += goes
-            unwritten -= goes
+            unwritten -= tcp.write(unwritten, cap)
         if unwritten <= 0:
             queue.wait_s(now)
         elif tcp.not_sent < NOT_SENT_BYTES / 2:
-            goes = min(NOT_SENT_BYTES - tcp.not_sent, unwritten)
-            tcp.not_sent += goes
-            unwritten -= goes
+            unwritten -= tcp.write(unwritten, cap)
         tcp.tick(now)
         arrived_at = now - link.rtt_ms / 2000  # half the way back belongs to the acknowledgement
         while on_way and on_way[0][0] <= tcp.acked + 1e-6:
