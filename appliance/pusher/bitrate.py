@@ -12,7 +12,7 @@ import math
 from dataclasses import dataclass
 from typing import Protocol
 
-from appliance.pusher.link_view import EMPTY_S, LinkSample, LinkView
+from appliance.pusher.link_view import EMPTY_S, FLOWING_S, STALL_S, LinkSample, LinkView
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +72,6 @@ WINDOW_S = 0.15
 """Over which the acknowledged rate is taken while acknowledgements flow: the shortest that evens out single pictures."""
 STALLED_WINDOW_S = 0.5
 """The same when they come in bursts."""
-FLOWING_S = 0.06
-"""Longer between two acknowledgements than at the lowest rates: the link stands still."""
-STALL_S = 0.33
-"""Wi-Fi stands still for as long and then delivers all at once; only longer is taken for an outage."""
 LEAST_WINDOW_S = 0.1
 """The rate is that of the link only since something waits; but some samples it takes."""
 BASE_FRESH_S = 6.0
@@ -94,6 +90,9 @@ PER_VOLATILITY = 1.0
 """Added to that by how much the link's limit changed from one congestion to the next (mean of the logarithm)."""
 FASTER_PER_S2 = 0.35
 """Added for every second without congestion."""
+REGAIN_PER_S = 0.3
+"""While the link is full and less is wanted than the link takes, since the rate is measured over a short time and scatters."""
+
 UNUSED_PER_S = 0.05
 """While the scene does not use the target, nothing is learned about the link: hardly at all, and not beyond its last limit while that is fresh."""
 USED = 0.73
@@ -135,6 +134,8 @@ class BitrateController:
     def set_limits(self, *, min_kbps: int, max_kbps: int) -> None:
         self._min, self._max = min_kbps, max_kbps
         self._target = min(max(self._target, min_kbps), max_kbps)
+        if self._full_at is not None:
+            self._full_at = min(max(self._full_at, min_kbps), max_kbps)
 
     def sample(self, sample: LinkSample) -> Decision:
         view, tuning = self._view, self._tuning
@@ -147,14 +148,15 @@ class BitrateController:
         window_s = max(LEAST_WINDOW_S, min(WINDOW_S, view.full_s)) if flowing else STALLED_WINDOW_S
         carried = view.acked_kbps(window_s)
         standing_s = self._standing_s(now_s, delay_s)
+        own_s = self._own_s(sample, step_s, audio)
         wanted = carried + (carried * standing_s - view.queued_kbit(carried)) / tuning.drain_s - audio
         if not flowing and view.gap_s < STALL_S:
             pass  # nothing is to be learned until it moves again
-        elif delay_s > max(standing_s, tuning.react_s) + self._own_s(sample, step_s, audio):
+        elif (delay_s - view.gap_s if flowing else delay_s) > max(standing_s, tuning.react_s) + own_s:
             if self._full_at is None:
                 self._full_at = self._target
             self._carried = carried
-            self._target = min(self._target, wanted)
+            self._target = min(wanted, self._target * (1 + REGAIN_PER_S * step_s), self._full_at)
         elif delay_s < EMPTY_S + standing_s / 2:
             if self._full_at is not None:
                 self._resume(now_s, carried, audio)
@@ -173,14 +175,15 @@ class BitrateController:
         return round(min(max(self._target, self._view.acked_kbps(0.5) - audio), self._full_at))
 
     def _own_s(self, sample: LinkSample, step_s: float, audio: float) -> float:
-        """The queue that the encoder makes by itself, with a keyframe, on a link that carries the target."""
+        """The queue that is there on a link that carries the target: what the encoder makes by itself, with a keyframe, or
+        what was made while Wi-Fi stood still."""
         made, self._made = sample.made_bytes - self._made, sample.made_bytes
         if self._full_at is not None:
             self._ahead_kbit = 0.0
             return 0.0
         rate = self._target + audio
         self._ahead_kbit = min(OWN_S * rate, max(0.0, self._ahead_kbit + made / 125 - self._target * step_s))
-        return self._ahead_kbit / rate
+        return max(self._ahead_kbit / rate, self._view.stood_s)
 
     def _standing_s(self, now_s: float, delay_s: float) -> float:
         """The queue to aim at: none, from time to time, so that the way without one is seen."""

@@ -39,6 +39,11 @@ BURST_S = 0.1
 BASE_S = 8.0
 """The shortest time underway within so long is the way itself; a longer way is believed after that."""
 
+FLOWING_S = 0.06
+"""Longer between two acknowledgements than at the lowest rates: the link stands still."""
+STALL_S = 0.33
+"""Wi-Fi stands still for as long and then delivers all at once; only longer is taken for an outage."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Moment:
@@ -61,6 +66,7 @@ class LinkView:
         self._last: LinkSample | None = None
         self._first_offered = 0
         self._moved_at = 0.0
+        self._stood_s = self._stood_until = 0.0
         self.base_s = 0.0
         """How long the way takes without a queue, with what bursts of the encoder and of acknowledgements add."""
         self.delay_s = 0.0
@@ -84,7 +90,7 @@ class LinkView:
             self._moved_at = sample.now_s
             return 0.0
         if sample.acked_bytes > last.acked_bytes or not last.flight_bytes:
-            self._moved_at = sample.now_s
+            self._goes_on(sample.now_s)
         age = self._age_s()
         if sample.acked_bytes > self._first_offered:  # else nothing that was seen going has come back yet
             self._ages.append((sample.now_s, age))
@@ -104,6 +110,19 @@ class LinkView:
             self._empty_at = sample.now_s
         self.full_s = sample.now_s - self._empty_at
         return sample.now_s - last.now_s
+
+    def _goes_on(self, now_s: float) -> None:
+        gap_s, self._moved_at = now_s - self._moved_at, now_s
+        if FLOWING_S < gap_s < STALL_S:
+            self._stood_s = max(gap_s, self.stood_s)
+            self._stood_until = now_s + self._stood_s + self.rtt_s + BURST_S
+
+    @property
+    def stood_s(self) -> float:
+        """For how long the link stood still before it went on, as long as what was made meanwhile may still be waiting: a
+        delay of so much is nothing but that. 0 afterwards."""
+        last = self._last
+        return self._stood_s if last is not None and last.now_s < self._stood_until else 0.0
 
     @property
     def gap_s(self) -> float:
