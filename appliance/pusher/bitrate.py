@@ -90,7 +90,7 @@ PER_VOLATILITY = 1.0
 """Added to that by how much the link's limit changed from one congestion to the next (mean of the logarithm)."""
 FASTER_PER_S2 = 0.35
 """Added for every second without congestion."""
-REGAIN_PER_S = 0.3
+REGAIN_PER_S = 0.2
 """While the link is full and less is wanted than the link takes, since the rate is measured over a short time and scatters."""
 
 UNUSED_PER_S = 0.05
