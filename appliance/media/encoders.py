@@ -16,7 +16,7 @@ from appliance.media.sources import EncodedPicture, VideoSpec
 PRESET = "superfast"
 """A Pi 5 makes 720p30 with it on less than one core; two steps further down the picture falls apart at 600 kbit/s."""
 
-BUFFER_S = 0.25
+BUFFER_S = 0.15
 """Rate control's buffer as seconds of the bitrate at which an encoder was opened: short, so that a new bitrate is followed
 within half a second, and that a keyframe fills the link for no longer."""
 

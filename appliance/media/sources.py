@@ -70,7 +70,7 @@ class VideoSpec:
     bitrate_kbps: int
     ceiling_kbps: int
     keyframe_interval_s: float
-    buffer_s: float = 0.25
+    buffer_s: float = 0.15
 
 
 class CameraEncoder(Protocol):

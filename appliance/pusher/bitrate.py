@@ -81,21 +81,21 @@ DRAIN_FOR_S = 1.0
 OWN_S = 0.05
 """A keyframe fills the link for no longer than this."""
 
-NEAR = (0.9, 1.12)
+NEAR = (0.9, 1.1)
 """Around the rate at which the link was last full, by factors: here the climb is careful."""
-FAST_PER_S = 1.8
+FAST_PER_S = 2.3
 """Elsewhere: a factor 1 + that each second. Too much costs little, as the cut is quick and exact."""
-CAREFUL_PER_S = 0.05
+CAREFUL_PER_S = 0.12
 PER_VOLATILITY = 1.0
 """Added to that by how much the link's limit changed from one congestion to the next (mean of the logarithm)."""
-FASTER_PER_S2 = 0.35
+FASTER_PER_S2 = 0.5
 """Added for every second without congestion."""
 REGAIN_PER_S = 0.2
 """While the link is full and less is wanted than the link takes, since the rate is measured over a short time and scatters."""
 
 UNUSED_PER_S = 0.05
 """While the scene does not use the target, nothing is learned about the link: hardly at all, and not beyond its last limit while that is fresh."""
-USED = 0.73
+USED = 0.65
 FRESH_S = 30.0
 RESUME = 1.0
 """Of what the link carried, the target after a congestion."""
