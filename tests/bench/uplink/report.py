@@ -11,14 +11,16 @@ from tests.bench.uplink.links import Link
 from tests.bench.uplink.score import Score, step_of
 
 HEAD = (
-    "link", "rule", "on time 2 s", "0.5 s", "bound", "lost %", "nobody's %", "delay ms", "p95", "max", "gap ms",
+    "link", "rule", "on time 2 s", "0.5 s", "bound", "lost %", "nobody's %", "delay ms", "p95", "max", "sound lost ms", "wait ms",
     "reaction s", "recovery s",
 )  # fmt: skip
 LEGEND = """\
 on time: the picture that arrived within 2 s (0.5 s) of its making, as a share of what could have been delivered
 bound: what arrived within 2 s, as a share of what a sender without a queue could deliver
 lost: pictures that came after 2 s or were dropped, and how many of all the pictures nobody could have delivered
-delay: of the pictures, median, 95 % and longest; gap: the longest in the sound while the link carried it
+delay: of the pictures, median, 95 % and longest
+sound: the longest stretch that was not there within 2 s, and the longest wait between two pieces while the link carried
+  it, beyond their spacing: what was on the way when a link falls, a keyframe above all, comes in front of the next piece
 reaction, recovery: on step links, from the fall until no more is made than the link carries, and from its return until
   1.5 Mbit/s (or 0.8 of a smaller bound) come through
 all: means of the shares; of delays, gaps and times the worst"""
@@ -63,6 +65,7 @@ def _figures(rows: Sequence[Row]) -> tuple[str, ...]:
         _worst_ms([score.delay_median_s for score in scores]),
         _worst_ms([score.delay_p95_s for score in scores]),
         _worst_ms([score.delay_max_s for score in scores]),
+        _worst_ms([score.audio_lost_max_s for score in scores]),
         _worst_ms([score.audio_gap_max_s for score in scores]),
         _worst_time([score.reaction_s for score in steps]),
         _worst_time([score.recovery_s for score in steps]),

@@ -66,6 +66,9 @@ class Score:
     delay_median_s: float | None
     delay_p95_s: float | None
     delay_max_s: float | None
+    audio_lost_max_s: float | None
+    """The longest stretch of the sound that was not there within two seconds: what a listener with such a buffer misses.
+    None: no sound was made."""
     audio_gap_max_s: float | None
     """The longest wait between two neighbouring pieces of sound beyond their spacing, while the link was able to carry
     them. None: no sound was made."""
@@ -113,6 +116,7 @@ def score(
         delay_median_s=median(delays) if delays else None,
         delay_p95_s=delays[min(len(delays) - 1, int(0.95 * len(delays)))] if delays else None,
         delay_max_s=delays[-1] if delays else None,
+        audio_lost_max_s=_audio_lost_max_s(frames, link),
         audio_gap_max_s=_audio_gap_max_s(frames, link),
         reaction_s=_reaction_s(pictures, link, audio_kbps),
         recovery_s=_recovery_s(pictures, link, ceiling_kbps, audio_kbps),
@@ -127,6 +131,20 @@ def _on_time_kbps(pictures: Sequence[Frame], link: Link, budget_s: float) -> flo
 
 def _share(part: float, whole: float) -> float:
     return part / whole if whole else 0.0
+
+
+def _audio_lost_max_s(frames: Sequence[Frame], link: Link) -> float | None:
+    sound = [frame for frame in frames if not frame.video]
+    if len(sound) < 2:
+        return None
+    spacing_s = median(right.made_s - left.made_s for left, right in pairwise(sound))
+    longest = run = 0
+    for frame in sound:
+        if 0 <= frame.made_s < link.duration_s - LATE_S:
+            missing = frame.arrived_s is None or frame.arrived_s - frame.made_s > LATE_S
+            run = run + 1 if missing else 0
+            longest = max(longest, run)
+    return longest * spacing_s
 
 
 def _audio_gap_max_s(frames: Sequence[Frame], link: Link) -> float | None:

@@ -20,6 +20,7 @@ GOOD = Score(
     delay_median_s=0.1,
     delay_p95_s=0.25,
     delay_max_s=0.6,
+    audio_lost_max_s=0.0,
     audio_gap_max_s=0.04,
     reaction_s=0.35,
     recovery_s=2.5,
@@ -29,6 +30,7 @@ NONE = replace(
     delay_median_s=None,
     delay_p95_s=None,
     delay_max_s=None,
+    audio_lost_max_s=None,
     audio_gap_max_s=None,
     reaction_s=None,
     recovery_s=None,
@@ -44,7 +46,7 @@ def test_a_line_has_every_figure() -> None:
     assert _cells(lines[0]) == list(HEAD)
     assert set(lines[1]) == {"-"}
     assert _cells(lines[2]) == [
-        "step 2500-600", "live-pusher", "0.90", "0.80", "0.95", "3.0", "0.5", "100", "250", "600", "40", "0.35", "2.50"
+        "step 2500-600", "live-pusher", "0.90", "0.80", "0.95", "3.0", "0.5", "100", "250", "600", "0", "40", "0.35", "2.50"
     ]  # fmt: skip
     assert len(lines) == 3
     assert {len(line) for line in lines} == {len(lines[0])}
@@ -76,8 +78,8 @@ def test_links_stay_together_and_each_rule_has_its_sum() -> None:
         ["all 2", "theirs"],
     ]
     ours, theirs = lines[-2:]
-    assert (ours[2], ours[9], ours[11], ours[12]) == ("0.70", "3000", "0.35", "2.50")
-    assert (theirs[2], theirs[11], theirs[12]) == ("0.50", "never", "never")
+    assert (ours[2], ours[9], ours[12], ours[13]) == ("0.70", "3000", "0.35", "2.50")
+    assert (theirs[2], theirs[12], theirs[13]) == ("0.50", "never", "never")
 
 
 def test_nothing_was_run() -> None:

@@ -93,6 +93,14 @@ def test_gaps_in_the_sound() -> None:
     assert _score(_sound(end_s=15)).audio_gap_max_s == pytest.approx(20 - 15.08 - 0.02)
 
 
+def test_sound_that_a_listener_misses() -> None:
+    assert _score(_sound()).audio_lost_max_s == 0
+    lost = [replace(frame, arrived_s=None if 5 <= frame.made_s < 5.5 else frame.arrived_s) for frame in _sound()]
+    assert _score(lost).audio_lost_max_s == pytest.approx(0.5, abs=0.021)
+    late = [replace(frame, arrived_s=8.0 if 5 <= frame.made_s < 7 else frame.arrived_s) for frame in _sound()]
+    assert _score(late).audio_lost_max_s == pytest.approx(1.0, abs=0.021), "what waited for less was in time"
+
+
 def test_a_gap_while_the_link_carries_no_sound_does_not_count() -> None:
     lost = [replace(frame, arrived_s=None if 5 <= frame.made_s < 5.5 else frame.arrived_s) for frame in _sound()]
     slow = Link("slow", ((0.0, 1000.0), (5.2, 60.0), (5.4, 1000.0)), 20.0)
