@@ -40,101 +40,27 @@ def ask(path: Path, method: str, resource: str, body: object = None, *, timeout_
         connection.close()
 
 
-class ApplianceProcess:
-    """``python -m appliance run`` on the simulated board. Started by ``with`` or :meth:`start`; ``settings`` are given
-    as ``--set``, ``prefix`` is a command to run it under (``ip netns exec …``), ``module`` another one that takes the
-    same arguments."""
+class Driven:
+    """A running appliance as other programs drive it: :meth:`ask` says how it is reached, here is what is asked."""
 
-    def __init__(
-        self,
-        folder: Path,
-        settings: Mapping[str, object] | None = None,
-        *,
-        prefix: Sequence[str] = (),
-        environment: Mapping[str, str] | None = None,
-        module: str = "appliance",
-    ) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        self.folder = folder
-        self.state_dir = folder / "state"
-        self.control = self.state_dir / "run" / "control.sock"
-        self._log = folder / "appliance.log"
-        self._command = [
-            *prefix, sys.executable, "-m", module, "run", "--state-dir", str(self.state_dir),
-            "--board", "simulated", "--listen", "127.0.0.1:0",
-        ]  # fmt: skip
-        for name, value in (settings or {}).items():
-            text = str(value).lower() if isinstance(value, bool) else str(value)
-            self._command += ["--set", f"{name}={text}"]
-        self._environment = {**os.environ, "PYTHONUNBUFFERED": "1", **(environment or {})}
-        self._environment.pop("RUNTIME_DIRECTORY", None)
-        self._process: subprocess.Popen[bytes] | None = None
-        self._mark = 0
+    _mark = 0
 
-    # -- life ----------------------------------------------------------------------------------------------
-
-    def start(self) -> Self:
-        """Start, and wait until the control socket answers."""
-        with self._log.open("ab") as log:
-            self._process = subprocess.Popen(
-                self._command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self._environment,
-                cwd=Path(__file__).parents[2],
-            )  # fmt: skip
-        until = time.monotonic() + START_S
-        while time.monotonic() < until and self._process.poll() is None:
-            try:
-                if ask(self.control, "GET", "status", timeout_s=2)[0] == 200:
-                    return self
-            except OSError:
-                time.sleep(0.05)
-        log_text = self.log()[-3000:]
-        self.stop()
-        raise RuntimeError(f"the appliance does not start: {log_text}")
-
-    @property
-    def pid(self) -> int:
-        assert self._process is not None
-        return self._process.pid
-
-    @property
-    def running(self) -> bool:
-        return self._process is not None and self._process.poll() is None
-
-    def stop(self) -> int:
-        """End it as systemd does; its exit status, which is -9 when it had to be killed."""
-        process, self._process = self._process, None
-        if process is None:
-            return 0
-        if process.poll() is None:
-            process.send_signal(signal.SIGTERM)
-        try:
-            return process.wait(6)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            return process.wait(5)
-
-    def __enter__(self) -> Self:
-        return self.start()
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
-
-    def log(self) -> str:
-        """What it has written to its standard outputs."""
-        return self._log.read_text(errors="replace") if self._log.exists() else ""
+    def ask(self, method: str, resource: str, body: object = None) -> tuple[int, Any]:
+        """Status and JSON of one request."""
+        raise NotImplementedError
 
     # -- asking --------------------------------------------------------------------------------------------
 
     def get(self, resource: str) -> Any:
         """The JSON of a GET that succeeds."""
-        status, answer = ask(self.control, "GET", resource)
+        status, answer = self.ask("GET", resource)
         assert status == 200, (resource, status, answer)
         return answer
 
     def post(self, operation: str, body: object = None, *, wait: float | None = None) -> tuple[int, dict[str, Any]]:
         """Status and answer of an operation."""
         query = "" if wait is None else f"?wait={wait}"
-        return ask(self.control, "POST", f"{operation}{query}", {} if body is None else body)
+        return self.ask("POST", f"{operation}{query}", {} if body is None else body)
 
     def do(self, operation: str, body: object = None) -> dict[str, Any]:
         """The answer of an operation that succeeds."""
@@ -145,7 +71,7 @@ class ApplianceProcess:
     def patch(self, **settings: object) -> None:
         """Change settings; ``__`` in a name is a dot, ``_`` a hyphen."""
         changes = {name.replace("__", ".").replace("_", "-"): value for name, value in settings.items()}
-        status, answer = ask(self.control, "PATCH", "settings", changes)
+        status, answer = self.ask("PATCH", "settings", changes)
         assert status == 200, (changes, answer)
 
     def unplug(self, device: str) -> None:
@@ -212,3 +138,89 @@ class ApplianceProcess:
             if fits(seen) or time.monotonic() > end:
                 return seen
             time.sleep(0.05)
+
+
+class ApplianceProcess(Driven):
+    """``python -m appliance run`` on the simulated board. Started by ``with`` or :meth:`start`; ``settings`` are given
+    as ``--set``, ``prefix`` is a command to run it under (``ip netns exec …``), ``module`` another one that takes the
+    same arguments."""
+
+    def __init__(
+        self,
+        folder: Path,
+        settings: Mapping[str, object] | None = None,
+        *,
+        prefix: Sequence[str] = (),
+        environment: Mapping[str, str] | None = None,
+        module: str = "appliance",
+    ) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder = folder
+        self.state_dir = folder / "state"
+        self.control = self.state_dir / "run" / "control.sock"
+        self._log = folder / "appliance.log"
+        self._command = [
+            *prefix, sys.executable, "-m", module, "run", "--state-dir", str(self.state_dir),
+            "--board", "simulated", "--listen", "127.0.0.1:0",
+        ]  # fmt: skip
+        for name, value in (settings or {}).items():
+            text = str(value).lower() if isinstance(value, bool) else str(value)
+            self._command += ["--set", f"{name}={text}"]
+        self._environment = {**os.environ, "PYTHONUNBUFFERED": "1", **(environment or {})}
+        self._environment.pop("RUNTIME_DIRECTORY", None)
+        self._process: subprocess.Popen[bytes] | None = None
+
+    # -- life ----------------------------------------------------------------------------------------------
+
+    def start(self) -> Self:
+        """Start, and wait until the control socket answers."""
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                self._command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self._environment,
+                cwd=Path(__file__).parents[2],
+            )  # fmt: skip
+        until = time.monotonic() + START_S
+        while time.monotonic() < until and self._process.poll() is None:
+            try:
+                if ask(self.control, "GET", "status", timeout_s=2)[0] == 200:
+                    return self
+            except OSError:
+                time.sleep(0.05)
+        log_text = self.log()[-3000:]
+        self.stop()
+        raise RuntimeError(f"the appliance does not start: {log_text}")
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    @property
+    def running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    def stop(self) -> int:
+        """End it as systemd does; its exit status, which is -9 when it had to be killed."""
+        process, self._process = self._process, None
+        if process is None:
+            return 0
+        if process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+        try:
+            return process.wait(6)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            return process.wait(5)
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def log(self) -> str:
+        """What it has written to its standard outputs."""
+        return self._log.read_text(errors="replace") if self._log.exists() else ""
+
+    def ask(self, method: str, resource: str, body: object = None) -> tuple[int, Any]:
+        return ask(self.control, method, resource, body)
