@@ -37,6 +37,7 @@ from appliance.media.live_picture import LiveJpeg
 from appliance.media.send_queue import RTC_VIDEO_LIMIT_S, VIDEO_LIMIT_S, SendQueue
 from appliance.media.snapshots import SnapshotFolder
 from appliance.media.sources import Camera, Microphone
+from appliance.media.still import STILL_KBPS
 from appliance.media.video import VideoPipeline, VideoPlan
 from appliance.pusher.bitrate import Decision
 from appliance.pusher.operations import Operation
@@ -287,7 +288,7 @@ class Engine:
             "net": self.figures.net(
                 connected=context.state in (State.PUSHING, State.PAUSED),
                 reconnecting=context.state in (State.RECONNECTING, State.CONNECTING),
-                target_kbps=self.rate.decision.target_kbps,
+                target_kbps=STILL_KBPS if self.video.shows_still else self.rate.decision.target_kbps,
             ),
             "errors": list(self.reports.errors.copy().values()),
         }

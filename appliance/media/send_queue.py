@@ -35,7 +35,7 @@ LIVE_S = 0.5
 """A track that delivered nothing for this long is not waited for."""
 
 VIDEO_LIMIT_S = 0.7
-RTC_VIDEO_LIMIT_S = 0.2
+RTC_VIDEO_LIMIT_S = 0.12
 """Video that has waited for the link for longer is dropped up to a keyframe (SPEC 4). Time in the queue and not the span
 of timestamps: one picture a second is a slow source, and no queue."""
 

@@ -66,7 +66,7 @@ class Tuning:
 
 
 LIVE = Tuning(standing_s=0.05, react_s=0.07, drain_s=1.0, flight_s=0.12, busy_flight_s=0.6)
-RTC = Tuning(standing_s=0.03, react_s=0.06, drain_s=0.6, flight_s=0.04, busy_flight_s=0.15)
+RTC = Tuning(standing_s=0.03, react_s=0.06, drain_s=0.6, flight_s=0.02, busy_flight_s=0.08)
 
 WINDOW_S = 0.15
 """Over which the acknowledged rate is taken while acknowledgements flow: the shortest that evens out single pictures."""

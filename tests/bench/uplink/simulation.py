@@ -152,7 +152,7 @@ def simulate(
     queue.audio_first = rtc
     queue.open(video=True)
     encoder = _Encoder(seed, ceiling_kbps, RTC_BUFFER_S if rtc else BUFFER_S, demand)
-    tcp = _Tcp(link)
+    tcp = _Tcp(link, rtt_s=link.rtt_ms / 1000)  # from the handshake
     rule.set_limits(min_kbps=min_kbps, max_kbps=ceiling_kbps)
     rule.begin(0.0)
     frames: list[Frame] = []
