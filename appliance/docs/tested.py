@@ -11,6 +11,7 @@ _ENCODERS = "integration/contract/test_encoders.py::"
 _NETWORK = "integration/contract/test_network_change.py::"
 _ONE = "integration/contract/test_one_push.py::"
 _LADDER = "integration/contract/test_ladder.py::"
+_UPLINK = "integration/contract/test_uplink.py::"
 _SETTINGS = "integration/contract/test_settings.py::"
 _OPERATIONS = "integration/contract/test_operations.py::"
 _CHIP = "integration/hardware/test_pi_chip.py::"
@@ -21,8 +22,6 @@ _PAGE = "integration/web/test_page.py::"
 NOT_YET: dict[str, str] = {
     "beauty": "the picture's filters",
     "whiteness": "the picture's filters",
-    "min-bitrate": "the adaptive bitrate; until then `max-bitrate` is what is sent",
-    "1101": "the adaptive bitrate",
 }
 """What no test shows yet, because its part has not been built; whoever builds it takes it out."""
 
@@ -51,7 +50,15 @@ SETTINGS: dict[str, tuple[str, ...]] = {
     "aspect": (_SIZE,),
     "zoom": (_ONE + "test_zoom_magnifies", "unit/hardware/test_pi.py::test_zoom_and_focus"),
     "device-position": (_ONE + "test_the_other_camera",),
-    "max-bitrate": (_SIZE, _ONE + "test_max_bitrate_takes_effect_in_flight"),
+    "min-bitrate": (
+        _UPLINK + "test_the_target_follows_within_its_bounds",
+        "unit/pusher/test_bitrate.py::test_the_target_is_within_its_limits_on_any_link",
+    ),
+    "max-bitrate": (
+        _SIZE,
+        _ONE + "test_max_bitrate_takes_effect_in_flight",
+        _UPLINK + "test_the_target_follows_within_its_bounds",
+    ),
     "audio-quality": (_SETTINGS + "test_audio_quality",),
     "waiting-image": (
         "integration/media/test_pause.py::test_the_picture_is_the_waiting_image_letterboxed",
@@ -132,7 +139,10 @@ CODES: dict[str, tuple[str, ...]] = {
         _LADDER + "test_the_events_and_the_status_say_the_size",
         _LADDER + "test_on_reconnect_means_then_alone",
     ),
-    "1006": (_ONE + "test_max_bitrate_takes_effect_in_flight",),
+    "1006": (
+        _ONE + "test_max_bitrate_takes_effect_in_flight",
+        _UPLINK + "test_what_changed_is_told_summarised",
+    ),
     "1007": (_START,),
     "1008": (_START,),
     "1009": (
@@ -166,6 +176,11 @@ CODES: dict[str, tuple[str, ...]] = {
         _NETWORK + "test_an_unattended_box_that_failed_starts_again_at_once",
     ),
     "-1311": (_DEVICES + "test_a_microphone_that_says_nothing",),
+    "1101": (
+        _UPLINK + "test_a_link_too_small_is_told_once_with_what_it_carries_and_so_is_its_end",
+        _UPLINK + "test_pictures_are_dropped_up_to_the_next_keyframe_and_no_keyframe_is",
+        _UPLINK + "test_the_sound_is_complete",
+    ),
     "1102": (
         _RECONNECTING + "test_three_attempts_then_given_up",
         _RECONNECTING + "test_a_server_that_comes_back_is_pushed_to_again",
