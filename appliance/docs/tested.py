@@ -52,7 +52,7 @@ SETTINGS: dict[str, tuple[str, ...]] = {
     "device-position": (_ONE + "test_the_other_camera",),
     "min-bitrate": (
         _UPLINK + "test_the_target_follows_within_its_bounds",
-        "unit/pusher/test_bitrate.py::test_the_target_is_within_its_limits_on_any_link",
+        "unit/pusher/test_bitrate_links.py::test_the_target_is_within_its_limits_on_any_link",
     ),
     "max-bitrate": (
         _SIZE,
