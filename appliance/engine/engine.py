@@ -304,8 +304,9 @@ class Engine:
         self.rate.follow(session)
 
     def _decided(self, now_s: float, decision: Decision) -> None:
-        self.video.encoding.set_bitrate(decision.target_kbps)
-        self.target_changed(now_s, decision.sustained_kbps or decision.target_kbps)
+        sustained_kbps = decision.sustained_kbps or decision.target_kbps
+        self.video.encoding.set_bitrate(decision.target_kbps, sustained_kbps)
+        self.target_changed(now_s, sustained_kbps)
 
     def target_changed(self, now_s: float, target_kbps: float) -> None:
         """What the video encoder is to aim at, every 50 ms or so while a push is on: the picture's size follows. A still

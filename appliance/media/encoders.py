@@ -26,7 +26,7 @@ RTC_BUFFER_S = 0.07
 ROOM = 4.0
 """An encoder may grow to so many times its bitrate: what a controller climbs in two seconds, until the next keyframe."""
 
-OUTGROWN_S = 1.0
+OUTGROWN_S = 0.5
 """Where keyframes are rare, one comes so long after an encoder has become too small."""
 
 FITS = (0.6, 1.6)
@@ -109,16 +109,20 @@ class SoftwareEncoder:
 
     name = X264.name
 
-    def __init__(self, spec: VideoSpec) -> None:
+    def __init__(self, spec: VideoSpec, expected_kbps: int = 0) -> None:
+        """``expected_kbps``: see :meth:`set_bitrate`."""
         self.spec = spec
         self._kbps = min(spec.bitrate_kbps, spec.ceiling_kbps)
+        self._expected_kbps = min(max(self._kbps, expected_kbps), spec.ceiling_kbps)
         self._every = 1
         self._outgrown_s = 0.0
         self._open()
 
-    def set_bitrate(self, kbps: int) -> None:
-        """Takes effect with the next picture; at most the ceiling of ``spec``."""
+    def set_bitrate(self, kbps: int, expected_kbps: int = 0) -> None:
+        """Takes effect with the next picture; at most the ceiling of ``spec``. ``expected_kbps``: what it will be again soon,
+        where it is less for a moment."""
         self._kbps = min(kbps, self.spec.ceiling_kbps)
+        self._expected_kbps = min(max(kbps, expected_kbps), self.spec.ceiling_kbps)
         self._apply()
 
     def set_every(self, every: int) -> None:
@@ -136,13 +140,14 @@ class SoftwareEncoder:
 
     def _fits(self) -> bool:
         least, most = FITS
-        return least <= self._kbps / self._opened_at_kbps <= most and self._every == self._opened_every
+        return least <= self._expected_kbps / self._opened_at_kbps <= most and self._every == self._opened_every
 
     def _open(self) -> None:
-        self._opened_at_kbps, self._opened_every = self._kbps, self._every
+        kbps = self._opened_at_kbps = self._expected_kbps
+        self._opened_every = self._every
         # libx264 counts pictures and not time: fewer pictures are to it a higher bitrate
-        rate = round(min(ROOM * self._kbps, self.spec.ceiling_kbps) * self._every * 1000)
-        buffer = max(self._kbps * 1000 * self.spec.buffer_s, 2 * rate / self.spec.fps)
+        rate = round(min(ROOM * kbps, self.spec.ceiling_kbps) * self._every * 1000)
+        buffer = max(kbps * 1000 * self.spec.buffer_s, 2 * rate / self.spec.fps)
         self._x264 = X264(self.spec, {"maxrate": str(rate), "bufsize": str(round(buffer))}, bit_rate=rate)
         self._most_kbps = rate / 1000
         self._apply()

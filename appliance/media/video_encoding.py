@@ -81,7 +81,8 @@ class VideoEncoding:
         self._hardware_failed = False
         self._using: tuple[VideoSpec, bool, int] | None = None
         self._bitrate: int | None = None
-        self._applied: int | None = None
+        self._expected = 0
+        self._applied: tuple[int | None, int] | None = None
         self._every = self._plan_every = 1
         self._encoded_at_s = -math.inf
         self._keyframe_asked_at = -math.inf
@@ -99,7 +100,7 @@ class VideoEncoding:
             self._track = FlvVideoTrack()
             self._epoch, self._last_ms, self._last_key_ms = epoch_s, -1, None
         self._hardware_failed = False
-        self._bitrate = None
+        self._bitrate, self._expected = None, 0
         self._every = 1
         self._encoded_at_s = -math.inf
         self._failures.clear()
@@ -137,9 +138,9 @@ class VideoEncoding:
             except HardwareEncoderError as error:
                 self._hardware_lost(error)
         if self._hardware is None:
-            self._software = StillEncoder(spec) if still else SoftwareEncoder(self._at_bitrate(spec))
+            self._software = StillEncoder(spec) if still else SoftwareEncoder(self._at_bitrate(spec), self._expected)
         self._using = (spec, still, id(self._hardware) if self._hardware is not None else id(None))
-        self._applied = None if still else self._bitrate
+        self._applied = None if still else (self._bitrate, self._expected)
         if not still:
             self._reports.encoder_started(self.name, self._at_bitrate(spec))
 
@@ -175,9 +176,10 @@ class VideoEncoding:
         except VideoEncodeError as error:
             self._restart(error)
 
-    def set_bitrate(self, kbps: int | None) -> None:
-        """The bitrate from here on, None: as the spec says. Not for still pictures."""
-        self._bitrate = kbps
+    def set_bitrate(self, kbps: int | None, expected_kbps: int = 0) -> None:
+        """The bitrate from here on, None: as the spec says. ``expected_kbps``: what it will be again soon, where it is less
+        for a moment. Not for still pictures."""
+        self._bitrate, self._expected = kbps, expected_kbps
 
     def set_every(self, every: int) -> None:
         """Only every so manieth of the camera's pictures from here on, or fewer where :meth:`use` says so. Not for still
@@ -223,11 +225,11 @@ class VideoEncoding:
         return True
 
     def _control(self, keyframe: bool) -> None:
-        bitrate = self._bitrate
+        bitrate, wanted = self._bitrate, (self._bitrate, self._expected)
         still = self._using is not None and self._using[1]
-        fresh = bitrate is not None and bitrate != self._applied and not still
+        fresh = bitrate is not None and wanted != self._applied and not still
         if fresh:
-            self._applied = bitrate
+            self._applied = wanted
         self._steer(bitrate if fresh else None, keyframe=keyframe)
 
     def _steer(self, kbps: int | None, *, keyframe: bool) -> None:
@@ -235,7 +237,11 @@ class VideoEncoding:
         the picture."""
         encoder = self._hardware or self._software
         try:
-            if kbps is not None and encoder is not None and not isinstance(encoder, StillEncoder):
+            if kbps is None or encoder is None or isinstance(encoder, StillEncoder):
+                pass
+            elif isinstance(encoder, SoftwareEncoder):
+                encoder.set_bitrate(kbps, self._expected)
+            else:
                 encoder.set_bitrate(kbps)
             if keyframe and self._hardware is not None:
                 self._hardware.force_keyframe()

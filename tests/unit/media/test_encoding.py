@@ -74,7 +74,7 @@ def test_keyframes_fit_the_bitrate_they_are_made_for() -> None:
     assert max(len(p.data) for p in pictures if p.keyframe) < at_least / 2
 
 
-def test_a_bitrate_that_climbs_beyond_what_the_encoder_was_opened_for_is_followed_within_a_second() -> None:
+def test_a_bitrate_that_climbs_beyond_what_the_encoder_was_opened_for_is_followed_soon() -> None:
     encoder = SoftwareEncoder(VideoSpec(320, 180, 30, 150, 1500, 10.0))
     sizes, keys = [], []
     for i in range(150):
@@ -83,8 +83,8 @@ def test_a_bitrate_that_climbs_beyond_what_the_encoder_was_opened_for_is_followe
         for picture in encoder.encode(noise(320, 180, i), i / 30):
             sizes.append(len(picture.data))
             keys += [i] if picture.keyframe else []
-    assert keys == [0, 60], "a keyframe a second after the step, and no more"
-    assert 500 < sum(sizes[33:57]) * 8 / 800 < 700, "four times as much at once"
+    assert keys == [0, 45], "a keyframe half a second after the step, and no more"
+    assert 450 < sum(sizes[33:45]) * 8 / 400 < 700, "four times as much at once"
     assert 1200 < sum(sizes[75:135]) * 8 / 2000 < 1700
 
 
