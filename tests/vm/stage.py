@@ -1,0 +1,99 @@
+"""What every scene is played on: the board, the server it pushes to, and what is expected of them again and again."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.servers.nginx import Nginx
+
+from . import viewer
+from .board import Board, wait_until
+from .machine import HOST, BoardFailed, Machine
+from .viewer import View
+
+NAME = "board?token=a-long-secret"
+STATE_S = 60.0
+"""For a push to begin on an emulated processor."""
+WAITING_FILE = "/var/lib/live-pusher/waiting-test.png"
+SETTINGS: dict[str, object] = {
+    "mode": "SD", "orientation": "horizontal", "video.fps": 10, "min-bitrate": 100, "max-bitrate": 400,
+    "video.resolution-change": "off", "waiting-image": f"file:{WAITING_FILE}",
+    "device-name": "virtual booth",
+}  # fmt: skip
+"""A picture that an emulated processor can encode, and no ladder of sizes: no rates are tried here."""
+
+
+def need(holds: object, otherwise: str) -> None:
+    if not holds:
+        raise BoardFailed(otherwise)
+
+
+@dataclass
+class Stage:
+    """One evening's stage; the scenes come in order and leave it as they found it, unless they say otherwise."""
+
+    machine: Machine
+    board: Board
+    server: Nginx
+    folder: Path
+    booted_s: float = 0.0
+    remembered: dict[str, object] = field(default_factory=dict)
+    """What a scene leaves for a later one to find again."""
+
+    @property
+    def url(self) -> str:
+        """The push address as the board has it."""
+        return f"rtmp://{HOST}:{self.server.port}/live/{NAME}"
+
+    def watch(self, seconds: float = 5.0) -> View:
+        return viewer.watch(f"{self.server.url}/{NAME}", self.folder, seconds=seconds)
+
+    def sees(self, picture: str, *, within_s: float = 45.0) -> View:
+        """Watch until the stream shows that picture."""
+        deadline = time.monotonic() + within_s
+        while True:
+            view = self.watch()
+            if view.picture == picture:
+                return view
+            if time.monotonic() > deadline:
+                raise BoardFailed(f"the stream shows {view} instead of {picture}; events: {self.board.codes()}")
+
+    def hears(self, hz: float, *, within_s: float = 45.0) -> View:
+        """Watch until that tone is heard; 0: silence."""
+        deadline = time.monotonic() + within_s
+        while True:
+            view = self.watch()
+            if abs(view.tone_hz - hz) < 30:
+                return view
+            if time.monotonic() > deadline:
+                raise BoardFailed(f"the stream sounds of {view} instead of {hz:g} Hz; events: {self.board.codes()}")
+
+    def sessions(self) -> int:
+        """How many pushes the server has taken."""
+        return len(self.server.recorded(NAME.partition("?")[0]))
+
+    def start(self) -> None:
+        """Have it push, whatever it did; the events counted from here on."""
+        self.board.do("stop")
+        self.board.wait_state("IDLE")
+        self.board.mark()
+        status, answer = self.board.post("start", wait=STATE_S)
+        need(status == 200, f"start: {answer}; events: {self.board.codes()}")
+        self.board.wait_state("PUSHING", timeout_s=STATE_S)
+
+    def stop(self) -> None:
+        self.board.do("stop")
+        self.board.wait_state("IDLE")
+        self.wait_closed()
+
+    def wait_closed(self) -> None:
+        """Privacy: seen from the system, nobody has a camera or microphone open."""
+        wait_until("the camera is closed", lambda: not self.board.camera_users(), 15)
+
+    def in_order(self, *codes: int) -> None:
+        """These events came since the last mark, in this order, whatever came between them."""
+        seen = iter(found := self.board.codes())
+        missing = [code for code in codes if code not in seen]
+        need(not missing, f"events {found} do not have {list(codes)} in this order: {missing} is missing")
