@@ -1,4 +1,4 @@
-# make run | setup | test | check | bench | bench-uplink | soak | deb | test-deb | docs | clean; 'make help' says more.
+# make run | setup | test | check | bench | bench-uplink | soak | deb | test-deb | vm | test-vm | docs | clean; 'make help' says more.
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
@@ -13,7 +13,7 @@ SETUP := .make/setup .make/lib.sh pyproject.toml appliance/__init__.py
 ARGS ?=
 MINUTES ?= 10
 
-.PHONY: help run setup dev test check lint types unit bench bench-uplink soak deb test-deb docs clean
+.PHONY: help run setup dev test check lint types unit bench bench-uplink soak deb test-deb vm test-vm docs clean
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
@@ -67,6 +67,14 @@ deb: setup ## make the Debian packages for both releases and both architectures,
 test-deb: setup ## try the Debian packages in real systems of both releases; as root
 	@.make/deb-packages test
 	nice -n 10 $(BIN)/python -m tests.package $(ARGS)
+
+vm: dev ## boot the virtual board: a shell as root, and the page; as root. ARGS='--board 5'
+	@.make/vm-packages
+	$(BIN)/python -m tests.vm --shell $(ARGS)
+
+test-vm: dev ## play every scene on the virtual board; as root
+	@.make/vm-packages
+	$(BIN)/python -m tests.vm $(ARGS)
 
 docs: dev ## write the documents that are made from the code
 	$(BIN)/python -m appliance.docs

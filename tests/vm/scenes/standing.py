@@ -21,7 +21,7 @@ def boots(stage: Stage) -> None:
     """the machine boots to a started, healthy service, with its page on port 80"""
     board = stage.board
     board.wait_ready()
-    for path, within in (("/healthz", b"ok"), ("/", b"<html")):
+    for path, within in (("/healthz", b"ok"), ("/first-use", b"<form")):
         status, content = board.fetch("GET", path)
         need(status == 200 and within in content.lower(), f"{path}: {status} {content[:200]!r}")
     need(board.property("NRestarts") == "0", "the service did not start at once")
