@@ -95,7 +95,7 @@ REGAIN_PER_S = 0.2
 
 UNUSED_PER_S = 0.05
 """While the scene does not use the target, nothing is learned about the link: hardly at all, and not beyond its last limit while that is fresh."""
-USED = 0.65
+USED = 0.5
 FRESH_S = 30.0
 RESUME = 1.0
 """Of what the link carried, the target after a congestion."""

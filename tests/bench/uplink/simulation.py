@@ -27,7 +27,7 @@ FPS = 30
 KEYFRAMES_S = 2.0
 KEYFRAME_TIMES = 4.0
 """A keyframe's size as a multiple of the pictures between."""
-LAG_S = 0.12
+LAG_S = 0.2
 """Time constant with which the encoder follows its target; measured with libx264 as the product opens it."""
 SCATTER = 0.15
 AUDIO_FRAME_S = 1024 / 48000
