@@ -51,7 +51,7 @@ OPEN_CAMERA_SUCC = _row(
 CHANGE_RESOLUTION = _row(
     1005, "PUSH_EVT_CHANGE_RESOLUTION", _I, "Picture size is now {width}x{height}, was {was_width}x{was_height}",
     "the pushed size changed",
-)
+)  # fmt: skip
 CHANGE_BITRATE = _row(
     1006, "PUSH_EVT_CHANGE_BITRATE", _I, "Target bitrate is now {kbps} kbit/s",
     "the target bitrate changed (summarised, not one per step)",

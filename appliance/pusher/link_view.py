@@ -106,7 +106,8 @@ class LinkView:
         self.rtt_s = min((rtt for _, rtt in self._rtts), default=0.0)
         self.base_s = min((base for _, base in self._bases), default=age)
         if self.rtt_s:
-            self.base_s = min(self.base_s, self.rtt_s + BURST_S)  # a session that begins on a full link has seen no other
+            # a session that begins on a full link has seen no empty one
+            self.base_s = min(self.base_s, self.rtt_s + BURST_S)
         self.delay_s = max(0.0, age - self.base_s)
         if self.delay_s < EMPTY_S:
             self._empty_at = sample.now_s
