@@ -51,6 +51,7 @@ class AlsaMicrophone:
         self._pcm: Any = None
         self._poll: select.poll | None = None
         self._channels = 1
+        self._buffer = 0
         self._format = SoundFormat(1, 1)
         self._error: type[Exception] = OSError
 
@@ -75,7 +76,7 @@ class AlsaMicrophone:
         if not 8000 <= info["rate"] <= 192000:
             pcm.close()
             raise UnsupportedSampleRate(f"microphone {self.name} has only {info['rate']} Hz; allowed: 8000 to 192000")
-        self._pcm, self._channels = pcm, info["channels"]
+        self._pcm, self._channels, self._buffer = pcm, info["channels"], info["buffer_size"]
         self._format = SoundFormat(info["rate"], min(2, self._channels))
         self._poll = select.poll()
         for descriptor, events in pcm.polldescriptors():
@@ -114,8 +115,16 @@ class AlsaMicrophone:
 
     def _sound(self, data: bytes, now_s: float) -> Sound:
         samples = np.frombuffer(data, "<i2").reshape(-1, self._channels)[:, : self._format.channels]
-        behind = max(0, self._pcm.avail())  # negative: an overrun, which the next read reports
-        return Sound(samples.astype(np.int16), now_s - (len(samples) + behind) / self._format.rate)
+        return Sound(samples.astype(np.int16), now_s - (len(samples) + self._behind()) / self._format.rate)
+
+    def _behind(self) -> int:
+        """Samples that the card has recorded and nobody has read. An overrun has none; the next read reports it."""
+        if hasattr(self._pcm, "avail"):
+            return max(0, int(self._pcm.avail()))
+        # pyalsaaudio 0.10, trixie's: by the last look at the card, which was the read; what is more than there is room for is
+        # no count, but what was in memory when ALSA gave none
+        count = int(self._pcm.htimestamp()[2])
+        return count if 0 <= count <= self._buffer else 0
 
     def close(self) -> None:
         pcm, self._pcm, self._poll = self._pcm, None, None
