@@ -25,6 +25,9 @@ ROOT = Path(__file__).resolve().parents[2]
 NEXT = "999.0"
 """A version after every other, to upgrade to and to downgrade from."""
 
+CANNOT = 3
+"""The exit status of a check that cannot be run here: neither passed nor failed (.make/system-tests)."""
+
 TOOLS = {
     "mmdebstrap": "mmdebstrap", "dpkg-deb": "dpkg", "unshare": "util-linux", "ip": "iproute2", "swig": "swig",
     "aarch64-linux-gnu-gcc": "gcc-aarch64-linux-gnu", str(QEMU): "qemu-user-static",
@@ -44,7 +47,7 @@ def main() -> int:
     parser.add_argument("--release", action="append", choices=("bookworm", "trixie"), help="only this one")
     releases = parser.parse_args().release or ["bookworm", "trixie"]
     if reason := _cannot():
-        return _summary(f"NOT RUN: {reason}", 1)
+        return _summary(f"NOT RUN: {reason}", CANNOT)
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="live-pusher-packages-") as scratch:
         for release in releases:

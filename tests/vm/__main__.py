@@ -19,11 +19,14 @@ from tests.servers import nginx
 from tests.servers.nginx import Nginx
 
 from .board import Board
-from .caching import CannotBuild
+from .caching import CannotBuild, CannotFetch
 from .image import Image, image
 from .machine import BoardFailed, Machine
 from .scenes import pushing, standing, trouble
 from .stage import Stage
+
+CANNOT = 3
+"""The exit status of a check that cannot be run here: neither passed nor failed (.make/system-tests)."""
 
 TOOLS = {
     "qemu-system-x86_64": "qemu-system-x86", "qemu-img": "qemu-utils", "mmdebstrap": "mmdebstrap", "dpkg-deb": "dpkg",
@@ -39,13 +42,16 @@ def main() -> int:
     parser.add_argument("--board", type=int, choices=(4, 5), default=4, help="with --shell: which Pi it is taken for")
     arguments = parser.parse_args()
     if reason := _cannot():
-        return _summary(f"NOT RUN: {reason}", 1)
+        return _summary(f"NOT RUN: {reason}", CANNOT)
     began = time.monotonic()
     try:
         built = image()
+    except CannotFetch as error:
+        print(error, file=sys.stderr)
+        return _summary(f"NOT RUN: what it is built from cannot be had: {str(error).splitlines()[0]}", CANNOT)
     except CannotBuild as error:
         print(error, file=sys.stderr)
-        return _summary(f"NOT RUN: the board cannot be built: {str(error).splitlines()[0]}", 1)
+        return _summary(f"FAILED: it cannot be built: {str(error).splitlines()[0]}", 1)
     print(f"  built, or kept from before, in {time.monotonic() - began:.0f} s", flush=True)
     with tempfile.TemporaryDirectory(prefix="live-pusher-vm-") as scratch:
         if arguments.shell:

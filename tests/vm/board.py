@@ -92,15 +92,14 @@ class Board(Driven):
         return {frozenset("1"): "on", frozenset("0"): "off"}.get(frozenset(seen), "blinking")
 
     def camera_users(self) -> list[str]:
-        """Who has pictures' memory of a camera open, by the kernel's own lists: process and what."""
-        said = self.machine.run(
-            "find /proc/[0-9]*/fd -lname '/dmabuf:*' -printf '%p\n' -o -lname '/dev/dma_heap/*' -printf '%p\n' 2>/dev/null || true"
-        )
-        return [line for line in said.splitlines() if line]
+        """Who holds a camera's pictures in memory, by the kernel's own lists. The virtual cameras have no device to be opened;
+        they write into DMA buffers, which are there from opening a camera to closing it."""
+        said = self.machine.run("find /proc/[0-9]*/fd -lname '/dmabuf:*' 2>/dev/null || true")
+        return said.split()
 
     def sound_users(self) -> list[str]:
         """Who captures from the card."""
-        said = self.machine.run("cat /proc/asound/card*/pcm1c/sub0/status 2>/dev/null || true")
+        said = self.machine.run("cat /proc/asound/card*/pcm0c/sub*/status 2>/dev/null || true")
         return re.findall(r"owner_pid\s*:\s*(\d+)", said)
 
 

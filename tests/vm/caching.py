@@ -17,6 +17,10 @@ class CannotBuild(Exception):
     """A part of the virtual board cannot be built; says which and why."""
 
 
+class CannotFetch(CannotBuild):
+    """It needs something from the network that cannot be had, or not now."""
+
+
 def key_of(*parts: object) -> str:
     """A short name of everything that is given: texts as they are, of files and folders the contents and modes."""
     summed = hashlib.sha256()
@@ -44,6 +48,7 @@ def kept(name: str, key: str, make: Callable[[Path], None]) -> Path:
     CACHE.mkdir(parents=True, exist_ok=True)
     making = Path(tempfile.mkdtemp(dir=CACHE, prefix=f"making-{name}-"))
     try:
+        making.chmod(0o755)
         make(making)
         for old in CACHE.glob(f"{name}-*"):
             shutil.rmtree(old, ignore_errors=True)

@@ -13,7 +13,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from .caching import CannotBuild, in_root, kept, key_of, tool
+from .caching import CannotBuild, CannotFetch, in_root, kept, key_of, tool
 
 ROOT = Path(__file__).resolve().parents[2]
 GUEST = Path(__file__).resolve().with_name("guest")
@@ -106,11 +106,27 @@ def _package() -> tuple[Path, str]:
 
 def _build_package(folder: Path) -> None:
     build = ROOT / "image-build" / "build_deb.py"
-    tool(sys.executable, build, "--release", "trixie", "--arch", "amd64", "--level", "0", "--out", folder, within_s=900)
+    _fetch(
+        sys.executable, build, "--release", "trixie", "--arch", "amd64", "--level", "0", "--out", folder, within_s=900
+    )
+
+
+def _fetch(*command: str | Path, within_s: float = 600) -> None:
+    """Run something that brings things from the network. Raises CannotFetch when those could not be had, by its words."""
+    try:
+        tool(*command, within_s=within_s)
+    except CannotBuild as error:
+        said = str(error).lower()
+        if any(
+            word in said
+            for word in ("unable to fetch", "could not resolve", "connection", "took longer", "no matching")
+        ):
+            raise CannotFetch(str(error)) from error
+        raise
 
 
 def _system(folder: Path, depends: str) -> None:
-    tool(
+    _fetch(
         "mmdebstrap", "--mode=root", "--variant=minbase", "--format=tar", f"--include={','.join(PACKAGES)}",
         f"--customize-hook=chroot \"$1\" apt-get satisfy -y -q --no-install-recommends '{depends}'",
         f"--customize-hook=ls \"$1/lib/modules\" > '{folder}/version'", "trixie", folder / "system.tar", *ARCHIVES,
@@ -122,7 +138,7 @@ def _modules(folder: Path, version: str) -> None:
     with tempfile.TemporaryDirectory(prefix="live-pusher-modules-") as scratch:
         root = Path(scratch) / "root"
         packages = ",".join((f"linux-headers-{version.strip()}", *BUILDER))
-        tool(
+        _fetch(
             "mmdebstrap",
             "--mode=root",
             "--variant=minbase",
@@ -139,7 +155,7 @@ def _modules(folder: Path, version: str) -> None:
 
 
 def _wheels(folder: Path) -> None:
-    tool(
+    _fetch(
         sys.executable, "-m", "pip", "--disable-pip-version-check", "download", "--quiet", "--no-deps", "--require-hashes",
         "--only-binary=:all:", "--python-version=3.13", "--implementation=cp", "--abi=cp313", "--abi=none",
         "--platform=manylinux_2_28_x86_64", "--platform=manylinux2014_x86_64", "--platform=any",

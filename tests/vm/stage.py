@@ -89,7 +89,7 @@ class Stage:
         self.wait_closed()
 
     def wait_closed(self) -> None:
-        """Privacy: seen from the system, nobody has a camera or microphone open."""
+        """Privacy: seen from the system, nobody has a camera open."""
         wait_until("the camera is closed", lambda: not self.board.camera_users(), 15)
 
     def in_order(self, *codes: int) -> None:

@@ -66,7 +66,7 @@ class FakeAlsa(types.ModuleType):
     def pcms(self, kind: int) -> list[str]:
         return self.devices
 
-    def PCM(self, *, device: str, rate: int, channels: int, **_: Any) -> FakePcm:
+    def PCM(self, *, device: str, rate: int, channels: int, **_: Any) -> PcmOf010:
         self.opened.append(device)
         return self.pcm(self, *self.formats.get(device, ("S16_LE", rate, channels)))
 
