@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,7 +19,7 @@ STATE_S = 60.0
 """For a push to begin on an emulated processor."""
 WAITING_FILE = "/var/lib/live-pusher/waiting-test.png"
 SETTINGS: dict[str, object] = {
-    "mode": "SD", "orientation": "horizontal", "video.fps": 10, "min-bitrate": 100, "max-bitrate": 400,
+    "mode": "SD", "orientation": "horizontal", "video.fps": 10, "video.keyframe-interval": 1, "min-bitrate": 100, "max-bitrate": 400,
     "video.resolution-change": "off", "waiting-image": f"file:{WAITING_FILE}",
     "device-name": "virtual booth",
 }  # fmt: skip
@@ -52,23 +53,25 @@ class Stage:
 
     def sees(self, picture: str, *, within_s: float = 45.0) -> View:
         """Watch until the stream shows that picture."""
-        deadline = time.monotonic() + within_s
-        while True:
-            view = self.watch()
-            if view.picture == picture:
-                return view
-            if time.monotonic() > deadline:
-                raise BoardFailed(f"the stream shows {view} instead of {picture}; events: {self.board.codes()}")
+        return self._watch_until(picture, lambda view: view.picture == picture, within_s)
 
     def hears(self, hz: float, *, within_s: float = 45.0) -> View:
         """Watch until that tone is heard; 0: silence."""
+        return self._watch_until(f"{hz:g} Hz", lambda view: abs(view.tone_hz - hz) < 30, within_s)
+
+    def _watch_until(self, what: str, fits: Callable[[View], bool], within_s: float) -> View:
+        """Somebody who looks in between two keyframes, or while a session begins, sees nothing, and looks again."""
         deadline = time.monotonic() + within_s
         while True:
-            view = self.watch()
-            if abs(view.tone_hz - hz) < 30:
-                return view
+            seen: View | BoardFailed
+            try:
+                seen = self.watch()
+                if fits(seen):
+                    return seen
+            except BoardFailed as error:
+                seen = error
             if time.monotonic() > deadline:
-                raise BoardFailed(f"the stream sounds of {view} instead of {hz:g} Hz; events: {self.board.codes()}")
+                raise BoardFailed(f"the stream has {seen} instead of {what}; events: {self.board.codes()}")
 
     def sessions(self) -> int:
         """How many pushes the server has taken."""

@@ -80,7 +80,7 @@ def picture_of(rgb: npt.NDArray[Any]) -> str:
     return f"unknown ({down:.0f}, {across:.0f}, {colour:.0f})"
 
 
-def tone_of(samples: npt.NDArray[np.float32]) -> float:
+def tone_of(samples: npt.NDArray[np.floating[Any]]) -> float:
     """The strongest frequency of the last second, to 2 Hz; 0 when there is none worth hearing."""
     last = samples[-RATE:]
     if len(last) < RATE // 4 or np.sqrt(np.mean(last**2)) < 0.01:

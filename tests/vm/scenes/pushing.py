@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import io
+import shutil
 
 from PIL import Image
+from playwright.sync_api import sync_playwright
 
 from tests.vm.board import ON_AIR_LIGHT, PAUSE, START, STATUS_LIGHT, SWITCH, wait_until
 from tests.vm.stage import STATE_S, Stage, need
 
 TONE_HZ = 1000
+PASSWORD = "correct horse"
 
 
 def started(stage: Stage) -> None:
@@ -71,11 +74,25 @@ def muted(stage: Stage) -> None:
 
 
 def snapshot(stage: Stage) -> None:
-    """a snapshot is a JPEG of what is pushed, at its size, to be had from the page"""
-    answer = stage.board.do("snapshot")
-    need((answer["width"], answer["height"]) == (640, 360), f"{answer}")
-    status, content = stage.board.fetch("GET", answer["href"])
-    need(status == 200, f"{answer['href']}: {status}")
+    """a snapshot taken on the page, in a browser, is a JPEG of what is pushed, at its size"""
+    address = f"http://127.0.0.1:{stage.machine.page}"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-dev-shm-usage"]
+        )
+        page = browser.new_page()
+        page.set_default_timeout(60_000)
+        page.goto(address, wait_until="domcontentloaded")
+        page.get_by_label("New password").fill(PASSWORD)
+        page.get_by_label("The same again").fill(PASSWORD)
+        page.get_by_role("button", name="Set the password").click()
+        page.locator(".buttons [data-operation=snapshot]").click()
+        taken = page.locator("#snapshots a").first
+        taken.wait_for()
+        answer = page.request.get(f"{address}{taken.get_attribute('href')}")
+        content = answer.body()
+        browser.close()
+    need(answer.ok, f"{answer.url}: {answer.status}")
     with Image.open(io.BytesIO(content)) as picture:
         need(picture.format == "JPEG" and picture.size == (640, 360), f"{picture}")
 

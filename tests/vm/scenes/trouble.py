@@ -35,12 +35,11 @@ def network_bad(stage: Stage) -> None:
     sessions = stage.sessions()
     stage.machine.run(f"tc qdisc add dev {LAN} root netem delay 300ms 40ms loss 3%")
     try:
-        for _ in range(2):
-            stage.watch(8)
+        for _ in range(3):
+            stage.sees("bars")
             need(stage.board.state == "PUSHING", stage.board.state)
     finally:
         stage.machine.run(f"tc qdisc del dev {LAN} root")
-    stage.sees("bars")
     need(stage.sessions() == sessions, f"{stage.sessions()} sessions instead of {sessions}")
 
 
