@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -41,6 +42,8 @@ def main() -> int:
     parser.add_argument("--shell", action="store_true", help="boot, say where the page is, and give a shell as root")
     parser.add_argument("--board", type=int, choices=(4, 5), default=4, help="with --shell: which Pi it is taken for")
     arguments = parser.parse_args()
+    # whoever ends this by force has the board switched off and the server ended, too
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     if reason := _cannot():
         return _summary(f"NOT RUN: {reason}", CANNOT)
     began = time.monotonic()
