@@ -178,7 +178,7 @@ CODES: dict[str, tuple[str, ...]] = {
     "-1311": (_DEVICES + "test_a_microphone_that_says_nothing",),
     "1101": (
         _UPLINK + "test_a_link_too_small_is_told_once_with_what_it_carries_and_so_is_its_end",
-        _UPLINK + "test_pictures_are_dropped_up_to_the_next_keyframe_and_no_keyframe_is",
+        _UPLINK + "test_pictures_are_dropped_up_to_the_next_keyframe",
         _UPLINK + "test_the_sound_is_complete",
     ),
     "1102": (

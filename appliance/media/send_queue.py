@@ -4,9 +4,10 @@ Producers never wait. Sound and picture come from different threads and are hand
 timestamps. A tag that is alone in the queue is held back, for at most :data:`HOLD_S`, while the other track may still
 deliver an earlier one.
 
-Drop rule: nothing while the oldest picture has waited for less than :data:`VIDEO_LIMIT_S`. Beyond that, inter frames
-go from the oldest up to the next keyframe, which is asked for at once when none is queued. Sound, parameter sets and
-keyframes stay.
+Drop rule: nothing while the oldest picture has waited for less than :attr:`SendQueue.video_limit_s`. Beyond that, pictures
+go from the oldest up to the newest keyframe, and a keyframe is asked for at once when that one is late itself. So one late
+keyframe waits at most: were all kept, they alone would fill a link that is too small, and sound and picture would be later
+and later. Sound and parameter sets stay.
 """
 
 from __future__ import annotations
@@ -208,7 +209,7 @@ class SendQueue:
             return 0
         if self._awaiting_keyframe:
             if not tag.keyframe:
-                return 0
+                return int(self._started)  # else nothing has been sent that it could belong to
             self._awaiting_keyframe = False
         self._begin(tag.time_ms)
         self._append(tag)
@@ -232,13 +233,13 @@ class SendQueue:
                 self._append(replace(self._headers[kind], time_ms=time_ms))
 
     def _drop_late(self) -> int:
-        """Drop inter frames: those before the newest keyframe, and all where that one is late too."""
+        """Drop what is in front of the newest keyframe, and what is behind it too where that one is late itself."""
         queue = self._queues[TagKind.VIDEO]
         newest_key = max((i for i, (tag, _) in enumerate(queue) if tag.keyframe), default=-1)
-        if newest_key < 0 or self._waited_s(queue[newest_key]) > self.video_limit_s:
-            newest_key = len(queue)
-            self._awaiting_keyframe = True
-        kept = [item for i, item in enumerate(queue) if i >= newest_key or item[0].keyframe or item[0].header]
+        late = newest_key < 0 or self._waited_s(queue[newest_key]) > self.video_limit_s
+        self._awaiting_keyframe = self._awaiting_keyframe or late
+        end = newest_key + 1 if late else len(queue)
+        kept = [item for i, item in enumerate(queue) if item[0].header or newest_key <= i < end]
         dropped = len(queue) - len(kept)
         if dropped:
             queue.clear()
@@ -296,7 +297,7 @@ class SendQueue:
                 if queue and queue[0][0].header:
                     return kind, at_once  # a stream begins with both; later ones go with the frame behind them
         if video and audio:
-            if self.audio_first and self._backlog_ms() > AUDIO_FIRST_MS:
+            if self.audio_first and not self._first_is_due and self._backlog_ms() > AUDIO_FIRST_MS:
                 return TagKind.AUDIO, at_once
             return (TagKind.VIDEO if video[0][0].time_ms <= audio[0][0].time_ms else TagKind.AUDIO), at_once
         if not video and not audio:
