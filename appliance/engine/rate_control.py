@@ -63,6 +63,7 @@ class RateControl:
         self._report = TargetReport(0.0, 0)
         self._session: Session | None = None
         self._fresh = True
+        self._acked_bytes = 0
         self._busy = False
         self._limits = (0, 0)
         self._decision = Decision(0, 0.0, 0.0)
@@ -125,15 +126,18 @@ class RateControl:
             return None
         if self._fresh:
             self._fresh = False
+            self._acked_bytes = 0
             rule.begin(now_s)
         depth, offered = self._queue.depth(), self._queue.offered_bytes
+        # what lies behind a gap is an estimate, but what has been counted as acknowledged stays so
+        acked = self._acked_bytes = max(self._acked_bytes, measured.acked_bytes + measured.sacked_bytes)
         decision = self._decision = rule.sample(
             LinkSample(
                 now_s=now_s,
                 made_bytes=offered[TagKind.VIDEO],
                 audio_bytes=offered[TagKind.AUDIO],
-                acked_bytes=measured.acked_bytes + measured.sacked_bytes,
-                flight_bytes=measured.queued_bytes - measured.sacked_bytes,
+                acked_bytes=acked,
+                flight_bytes=max(0, measured.acked_bytes + measured.queued_bytes - acked),
                 waiting_bytes=depth.bytes if measured.blocked and depth.backlog_ms else 0,
                 waiting_s=depth.backlog_ms / 1000,
                 rtt_s=measured.rtt_ms / 1000,

@@ -23,11 +23,12 @@ READ_BYTES = 16_384
 # Linux's own numbers, which the socket module has in part or not at all.
 _TCP_NOTSENT_LOWAT = 25
 _SIOCOUTQ = 0x5411
-# struct tcp_info (linux/tcp.h): offsets of tcpi_snd_mss, tcpi_sacked, tcpi_rtt, tcpi_bytes_acked, tcpi_delivery_rate
-_MSS = struct.Struct("@16xI")
-_SACKED = struct.Struct("@28xI")
+# struct tcp_info (linux/tcp.h): offsets of tcpi_unacked and tcpi_sacked (segments), tcpi_rtt, tcpi_bytes_acked,
+# tcpi_notsent_bytes, tcpi_delivery_rate
+_UNACKED_SACKED = struct.Struct("@24xII")
 _RTT = struct.Struct("@68xI")
 _BYTES_ACKED = struct.Struct("@120xQ")
+_NOT_SENT = struct.Struct("@144xI")
 _DELIVERY_RATE = struct.Struct("@160xQ")
 _INT = struct.Struct("@i")
 
@@ -41,7 +42,8 @@ class LinkStatistics:
     acked_bytes: int = 0
     """Acknowledged by the server's kernel (TCP), TLS' own bytes included."""
     sacked_bytes: int = 0
-    """Acknowledged beyond those, behind a gap that a lost segment left: still queued here, but no longer on the way."""
+    """Acknowledged beyond those, behind a gap that a lost segment left: still queued here, but no longer on the way. The
+    kernel counts segments, so this is an estimate, which may turn out to be too high."""
     queued_bytes: int = 0
     """Not yet acknowledged or not yet written: the kernel's send queue and ours."""
     rtt_ms: float = 0.0
@@ -72,6 +74,13 @@ def _local_address(sock: socket.socket) -> str:
         return str(sock.getsockname()[0]).partition("%")[0]
     except OSError:
         return ""
+
+
+def _sacked_bytes(info: bytes, in_kernel: int) -> int:
+    """By the mean size of the segments that are on their way: frames are sent at once, and most segments are not full."""
+    unacked, sacked = _UNACKED_SACKED.unpack_from(info)
+    on_the_way = max(0, in_kernel - _NOT_SENT.unpack_from(info)[0])
+    return on_the_way * min(sacked, unacked) // unacked if unacked else 0
 
 
 class Uplink:
@@ -183,7 +192,7 @@ class Uplink:
             self._last = LinkStatistics(
                 sent_bytes=self._sent,
                 acked_bytes=max(_BYTES_ACKED.unpack_from(info)[0] - 1, 0),  # the kernel counts the SYN too
-                sacked_bytes=min(in_kernel, _SACKED.unpack_from(info)[0] * _MSS.unpack_from(info)[0]),
+                sacked_bytes=_sacked_bytes(info, in_kernel),
                 queued_bytes=in_kernel + self.unwritten,
                 rtt_ms=_RTT.unpack_from(info)[0] / 1000,
                 delivery_kbps=_DELIVERY_RATE.unpack_from(info)[0] * 8 / 1000,

@@ -317,6 +317,22 @@ def test_what_lies_behind_a_lost_segment_has_left_the_link(recording: Recording)
     assert (sample.acked_bytes, sample.flight_bytes, sample.rtt_s) == (57_000, 3_000, 0.08)
 
 
+def test_what_has_been_acknowledged_never_becomes_less(recording: Recording) -> None:
+    """How much lies behind a gap is an estimate; when the gap is filled, it was less."""
+    bench = push()
+    for acked, sacked, queued in ((50_000, 7_000, 10_000), (56_000, 0, 4_000), (58_000, 0, 2_500)):
+        measured = LinkStatistics(acked_bytes=acked, sacked_bytes=sacked, queued_bytes=queued, rtt_ms=80.0)
+        bench.session.statistics = lambda now=measured: now  # type: ignore[method-assign, misc]
+        bench.run(SAMPLE_S)
+    seen = [(sample.acked_bytes, sample.flight_bytes) for sample in recording.samples]
+    assert seen == [(57_000, 3_000), (57_000, 3_000), (58_000, 2_500)]
+    bench.control.follow(bench.session)  # another one, whose counters begin at zero
+    measured = LinkStatistics(acked_bytes=100, queued_bytes=200)
+    bench.session.statistics = lambda: measured  # type: ignore[method-assign]
+    bench.run(SAMPLE_S)
+    assert (recording.samples[-1].acked_bytes, recording.samples[-1].flight_bytes) == (100, 200)
+
+
 def test_what_was_made_is_counted_by_track_and_what_waits_while_the_link_is_busy(recording: Recording) -> None:
     bench = push(kbps=0)
     bench.session.limit = 1
