@@ -309,7 +309,7 @@ class Engine:
         self.target_changed(now_s, sustained_kbps)
 
     def target_changed(self, now_s: float, target_kbps: float) -> None:
-        """What the video encoder is to aim at, every 50 ms or so while a push is on: the picture's size follows. A still
+        """What the video encoder is to aim at, every 25 ms or so while a push is on: the picture's size follows. A still
         picture stays as it is. Any one thread."""
         if self._media.camera is None or self.video.shows_still:
             self._picture_size.rest()

@@ -67,7 +67,7 @@ class PictureSize:
                 self._targets.clear()
 
     def follow(self, now_s: float, target_kbps: float) -> bool:
-        """Take what the encoder is to aim at, every 50 ms or so; whether the picture is another one from here on."""
+        """Take what the encoder is to aim at, every 25 ms or so; whether the picture is another one from here on."""
         with self._lock:
             if self._target_at_s is None or now_s - self._target_at_s >= 1.0:
                 self._target_at_s = now_s

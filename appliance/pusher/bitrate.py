@@ -45,7 +45,7 @@ class RateRule(Protocol):
         ...
 
     def sample(self, sample: LinkSample) -> Decision:
-        """Take a measurement, about every 50 ms."""
+        """Take a measurement, about every 25 ms."""
         ...
 
 
@@ -115,6 +115,7 @@ class BitrateController:
         self._tuning = tuning
         self._min, self._max = min_kbps, max_kbps
         self._target = float(max_kbps)
+        self._busy = False
         self.begin(0.0)
 
     def begin(self, now_s: float) -> None:
@@ -126,7 +127,7 @@ class BitrateController:
         self._volatility = 0.2
         self._since = self._empty_at = self._fine_since = now_s
         self._short_since: float | None = None
-        self._busy = False
+        # still busy, if the last session's link was: a new connection alone is no recovery
         self._carried = 0.0
         self._made = 0
         self._ahead_kbit = 0.0
@@ -142,7 +143,7 @@ class BitrateController:
         step_s = view.add(sample)
         if not step_s:
             self._made = sample.made_bytes
-            return Decision(round(self._target), 0.0, 0.0)
+            return Decision(round(self._target), 0.0, 0.0, busy=self._busy)
         now_s, delay_s, audio = sample.now_s, view.delay_s, view.audio_kbps
         flowing = view.gap_s < FLOWING_S
         window_s = max(LEAST_WINDOW_S, min(WINDOW_S, view.full_s)) if flowing else STALLED_WINDOW_S

@@ -158,7 +158,7 @@ class Ladder:
         self._below_since_s = self._above_since_s = math.inf
 
     def follow(self, now_s: float, target_kbps: float, *, max_kbps: float) -> Step:
-        """The step from here on. To be called every 50 ms or so with the bitrate that is aimed at; ``max_kbps`` is what
+        """The step from here on. To be called every 25 ms or so with the bitrate that is aimed at; ``max_kbps`` is what
         the settings allow, and a step that needs more is left at once."""
         if max_kbps != self._max_kbps:
             self._max_kbps = max_kbps

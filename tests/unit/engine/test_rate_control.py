@@ -207,6 +207,21 @@ def test_a_link_too_small_is_told_once_and_so_is_its_end() -> None:
     assert bench.control.decision.target_kbps == 1000
 
 
+def test_a_link_too_small_is_told_once_however_often_it_breaks() -> None:
+    bench = push(low=300)
+    bench.session.kbps = 150
+    bench.run(BUSY_AFTER_S + 8)
+    for kbps in 150, 5000:
+        assert (len(bench.told(codes.NET_BUSY)), len(bench.told(codes.NET_RECOVERED))) == (1, 0)
+        bench.queue.close()
+        bench.control.follow(None)
+        bench.run(1)
+        bench.session = Session(bench.queue, kbps)
+        bench.connect()
+        bench.run(RECOVERED_AFTER_S + 4)
+    assert (len(bench.told(codes.NET_BUSY)), len(bench.told(codes.NET_RECOVERED))) == (1, 1)
+
+
 def test_the_next_push_begins_anew() -> None:
     bench = push(low=300)
     bench.run(2)

@@ -125,6 +125,16 @@ def test_another_session_goes_on_where_the_last_one_ended() -> None:
     assert second.delay_s == 0.0 and second.target_kbps >= 388
 
 
+def test_another_session_alone_is_no_recovery() -> None:
+    link = Written(min_kbps=200, max_kbps=1000)
+    link.take(120, acked=100, made=200)
+    assert link.decision.busy
+    link.rule.begin(100.0)
+    at = {n: link.rule.sample(LinkSample(100 + n * STEP_S, 0, 0, n * 3125, 0, 0, 0.0, 0.1)) for n in range(90)}
+    for n, decision in at.items():
+        assert decision.busy == (n * STEP_S < bitrate.RECOVERED_AFTER_S), n
+
+
 def test_a_first_session_begins_at_the_upper_bound() -> None:
     rule = BitrateController(TUNING, min_kbps=200, max_kbps=1500)
     assert rule.sample(LinkSample(0.0, 0, 0, 0, 0, 0, 0.0, 0.0)).target_kbps == 1500
