@@ -26,7 +26,6 @@ FAILURES = 3
 FAILURES_WITHIN_S = 10.0
 """An encoder that fails so often in so short a time cannot be restarted (-1303)."""
 
-
 KEYFRAME_WAIT_S = 0.5
 """A hardware encoder delivers a keyframe that it was asked for within some frames; only then it is asked again."""
 
@@ -65,7 +64,7 @@ class VideoEncoding:
     """One push's video track: changes of encoder, size and source, on one timeline that never goes back.
 
     :meth:`begin`, :meth:`use`, :meth:`put` and :meth:`end` belong to the pipeline's thread; a hardware encoder delivers
-    in the driver's. :meth:`set_bitrate`, :meth:`set_every` and :meth:`figures` may be called from any thread.
+    in the driver's. :meth:`set_bitrate` and :meth:`figures` may be called from any thread.
     """
 
     def __init__(self, queue: SendQueue, reports: EncoderReports, now: Callable[[], float] = time.monotonic) -> None:
@@ -80,10 +79,10 @@ class VideoEncoding:
         self._hardware: CameraEncoder | None = None
         self._hardware_failed = False
         self._using: tuple[VideoSpec, bool, int] | None = None
-        self._bitrate: int | None = None
-        self._expected = 0
+        self._asked: tuple[int | None, int] = (None, 0)
+        """What :meth:`set_bitrate` was told last: one object, as another thread puts another in its place at any moment."""
         self._applied: tuple[int | None, int] | None = None
-        self._every = self._plan_every = 1
+        self._every = 1
         self._encoded_at_s = -math.inf
         self._keyframe_asked_at = -math.inf
         self._keeping_up = KeepingUp()
@@ -100,8 +99,7 @@ class VideoEncoding:
             self._track = FlvVideoTrack()
             self._epoch, self._last_ms, self._last_key_ms = epoch_s, -1, None
         self._hardware_failed = False
-        self._bitrate, self._expected = None, 0
-        self._every = 1
+        self._asked = (None, 0)
         self._encoded_at_s = -math.inf
         self._failures.clear()
 
@@ -118,7 +116,8 @@ class VideoEncoding:
     def use(self, spec: VideoSpec, hardware: CameraEncoder | None, *, still: bool = False, every: int = 1) -> None:
         """Have pictures of ``spec`` encoded from here on, ``every`` so manieth of them; nothing happens where that is so
         already. A hardware encoder that runs goes over to ``spec`` by itself, and takes every picture."""
-        self._plan_every = every
+        self._every = every
+        asked = self._asked
         if self._hardware_failed:
             hardware = None
         wanted = (spec, still, id(hardware))
@@ -126,23 +125,23 @@ class VideoEncoding:
             return
         if self._only_bitrates_differ(wanted):
             self._using = wanted
-            self._steer(self._at_bitrate(spec).bitrate_kbps, keyframe=False)
+            self._steer(_at_bitrate(spec, asked[0]).bitrate_kbps, keyframe=False)
             return
         if hardware is None or hardware is not self._hardware:
             self._drop_encoder()
         if hardware is not None:
             try:
                 self._keeping_up, self._done = KeepingUp(), 0
-                hardware.start(self._at_bitrate(spec), self._put_encoded)
+                hardware.start(_at_bitrate(spec, asked[0]), self._put_encoded)
                 self._hardware = hardware
             except HardwareEncoderError as error:
                 self._hardware_lost(error)
         if self._hardware is None:
-            self._software = StillEncoder(spec) if still else SoftwareEncoder(self._at_bitrate(spec), self._expected)
+            self._software = StillEncoder(spec) if still else SoftwareEncoder(_at_bitrate(spec, asked[0]), asked[1])
         self._using = (spec, still, id(self._hardware) if self._hardware is not None else id(None))
-        self._applied = None if still else (self._bitrate, self._expected)
+        self._applied = None if still else asked
         if not still:
-            self._reports.encoder_started(self.name, self._at_bitrate(spec))
+            self._reports.encoder_started(self.name, _at_bitrate(spec, asked[0]))
 
     def lacks_hardware(self, error: HardwareEncoderError) -> None:
         """Tell, once a push, that there is no hardware encoder where one was expected."""
@@ -157,7 +156,7 @@ class VideoEncoding:
 
     def put(self, frame: av.VideoFrame, time_s: float) -> None:
         """Encode one picture of the size in use. With a hardware encoder there is nothing to do but its controls."""
-        every = 1 if self._using is not None and self._using[1] else max(self._every, self._plan_every)
+        every = 1 if self._using is not None and self._using[1] else self._every
         if self._software is not None and self._too_soon(time_s, every):
             return
         keyframe = self._keyframe_wanted()
@@ -179,12 +178,7 @@ class VideoEncoding:
     def set_bitrate(self, kbps: int | None, expected_kbps: int = 0) -> None:
         """The bitrate from here on, None: as the spec says. ``expected_kbps``: what it will be again soon, where it is less
         for a moment. Not for still pictures."""
-        self._bitrate, self._expected = kbps, expected_kbps
-
-    def set_every(self, every: int) -> None:
-        """Only every so manieth of the camera's pictures from here on, or fewer where :meth:`use` says so. Not for still
-        pictures, nor for a hardware encoder, which sees them all."""
-        self._every = every
+        self._asked = kbps, expected_kbps
 
     def figures(self) -> VideoFigures:
         spec = self._using[0] if self._using is not None else None
@@ -206,9 +200,6 @@ class VideoEncoding:
         was, spec = self._using[0], wanted[0]
         return replace(was, bitrate_kbps=spec.bitrate_kbps, ceiling_kbps=spec.ceiling_kbps) == spec
 
-    def _at_bitrate(self, spec: VideoSpec) -> VideoSpec:
-        return spec if self._bitrate is None else replace(spec, bitrate_kbps=min(self._bitrate, spec.ceiling_kbps))
-
     def _too_soon(self, time_s: float, every: int) -> bool:
         """Whether a picture is one of those that are left out. By time: a camera that is slow already is not thinned."""
         assert self._using is not None
@@ -225,14 +216,14 @@ class VideoEncoding:
         return True
 
     def _control(self, keyframe: bool) -> None:
-        bitrate, wanted = self._bitrate, (self._bitrate, self._expected)
+        asked = self._asked
         still = self._using is not None and self._using[1]
-        fresh = bitrate is not None and wanted != self._applied and not still
+        fresh = asked[0] is not None and asked != self._applied and not still
         if fresh:
-            self._applied = wanted
-        self._steer(bitrate if fresh else None, keyframe=keyframe)
+            self._applied = asked
+        self._steer(asked[0] if fresh else None, asked[1], keyframe=keyframe)
 
-    def _steer(self, kbps: int | None, *, keyframe: bool) -> None:
+    def _steer(self, kbps: int | None, expected_kbps: int = 0, *, keyframe: bool) -> None:
         """Have the encoder in use aim at ``kbps``, None: as it does; and give a keyframe, which libx264 is asked for with
         the picture."""
         encoder = self._hardware or self._software
@@ -240,7 +231,7 @@ class VideoEncoding:
             if kbps is None or encoder is None or isinstance(encoder, StillEncoder):
                 pass
             elif isinstance(encoder, SoftwareEncoder):
-                encoder.set_bitrate(kbps, self._expected)
+                encoder.set_bitrate(kbps, expected_kbps)
             else:
                 encoder.set_bitrate(kbps)
             if keyframe and self._hardware is not None:
@@ -309,3 +300,7 @@ class VideoEncoding:
             self._hardware.stop()
         self._hardware = self._software = None
         self._using = None
+
+
+def _at_bitrate(spec: VideoSpec, kbps: int | None) -> VideoSpec:
+    return spec if kbps is None else replace(spec, bitrate_kbps=min(kbps, spec.ceiling_kbps))

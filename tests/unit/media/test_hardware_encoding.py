@@ -82,6 +82,7 @@ class Stage:
         self.queue.open()
         self.encoding = VideoEncoding(self.queue, self.reports, now=lambda: self.now)
         self.encoding.begin(self.now)
+        self.every = 1
         self.taken: list[int] = []
         """Times of the pictures that went out, in ms."""
 
@@ -91,7 +92,7 @@ class Stage:
         for i in range(round(seconds * 30)):
             self.now += 1 / 30
             frame = av.VideoFrame.from_ndarray(np.full((270, 320), i % 200, np.uint8), format="yuv420p")
-            self.encoding.use(SPEC, self.chip)
+            self.encoding.use(SPEC, self.chip, every=self.every)
             self.chip.see(frame, self.now)
             self.encoding.put(frame, self.now)
             while (tag := self.queue.take(self.now + 10)) is not None:
@@ -194,13 +195,28 @@ def test_hardware_without_the_other_size_gives_way() -> None:
     assert stage.heard()[1:] == ["hardware_encoder_failed", "encoder_started"]
 
 
+def test_a_bitrate_that_changes_while_an_encoder_starts_is_not_lost() -> None:
+    stage = Stage(Chip())
+    stage.encoding.set_bitrate(300)
+    start = stage.chip.start
+
+    def slow_start(spec: VideoSpec, on_picture: Callable[[EncodedPicture], None]) -> None:
+        assert spec.bitrate_kbps == 300
+        stage.encoding.set_bitrate(350)  # as the rate control's thread does at any moment
+        start(spec, on_picture)
+
+    stage.chip.start = slow_start  # type: ignore[method-assign]
+    stage.run(0.1)
+    assert stage.chip.bitrates == [350]
+
+
 def test_in_software_every_other_picture_can_be_left_out() -> None:
     stage = Stage(Chip(fails="start"))
     stage.run(1)
     stage.taken.clear()
-    stage.encoding.set_every(2)
+    stage.every = 2
     stage.run(2)
-    stage.encoding.set_every(1)
+    stage.every = 1
     stage.run(1)
     gaps = [b - a for a, b in pairwise(stage.taken)]
     assert all(66 <= gap <= 67 for gap in gaps[:29]) and all(33 <= gap <= 34 for gap in gaps[31:])
