@@ -141,7 +141,6 @@ class RateControl:
                 waiting_bytes=depth.bytes if measured.blocked and depth.backlog_ms else 0,
                 waiting_s=depth.backlog_ms / 1000,
                 rtt_s=measured.rtt_ms / 1000,
-                dropped_frames=self._queue.dropped_frames,
             )
         )
         self._tell(now_s, decision)

@@ -25,8 +25,6 @@ class LinkSample:
     """How long the oldest frame of them has waited there; 0 while the session takes whatever is due."""
     rtt_s: float
     """The kernel's smoothed round trip time; 0 while unknown."""
-    dropped_frames: int = 0
-    """Pictures dropped from the send queue."""
 
 
 HISTORY_S = 4.0

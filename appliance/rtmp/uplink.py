@@ -24,12 +24,12 @@ READ_BYTES = 16_384
 _TCP_NOTSENT_LOWAT = 25
 _SIOCOUTQ = 0x5411
 # struct tcp_info (linux/tcp.h): offsets of tcpi_unacked and tcpi_sacked (segments), tcpi_rtt, tcpi_bytes_acked,
-# tcpi_notsent_bytes, tcpi_delivery_rate
+# tcpi_notsent_bytes
 _UNACKED_SACKED = struct.Struct("@24xII")
 _RTT = struct.Struct("@68xI")
 _BYTES_ACKED = struct.Struct("@120xQ")
 _NOT_SENT = struct.Struct("@144xI")
-_DELIVERY_RATE = struct.Struct("@160xQ")
+_INFO_BYTES = _NOT_SENT.size  # as far as these are
 _INT = struct.Struct("@i")
 
 
@@ -48,8 +48,6 @@ class LinkStatistics:
     """Not yet acknowledged or not yet written: the kernel's send queue and ours."""
     rtt_ms: float = 0.0
     """Smoothed round trip time."""
-    delivery_kbps: float = 0.0
-    """The rate at which the way delivered lately; means nothing while little is queued."""
     blocked: bool = False
     """What is due has to wait, because the socket takes no more or enough is underway."""
     rtmp_acked_bytes: int = 0
@@ -185,7 +183,7 @@ class Uplink:
             if self.sock.fileno() < 0:
                 return self._last
             try:
-                info = self.sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 192)
+                info = self.sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _INFO_BYTES)
                 in_kernel = self.in_kernel()
             except OSError:
                 return self._last
@@ -195,7 +193,6 @@ class Uplink:
                 sacked_bytes=_sacked_bytes(info, in_kernel),
                 queued_bytes=in_kernel + self.unwritten,
                 rtt_ms=_RTT.unpack_from(info)[0] / 1000,
-                delivery_kbps=_DELIVERY_RATE.unpack_from(info)[0] * 8 / 1000,
             )
             return self._last
 

@@ -223,7 +223,7 @@ def simulate(
                     now_s=now, made_bytes=video_bytes, audio_bytes=audio_bytes, acked_bytes=int(tcp.acked),
                     flight_bytes=int(tcp.flight + tcp.not_sent + unwritten),
                     waiting_bytes=depth.bytes if depth.backlog_ms else 0, waiting_s=depth.backlog_ms / 1000,
-                    rtt_s=tcp.rtt_s, dropped_frames=queue.dropped_frames,
+                    rtt_s=tcp.rtt_s,
                 )
             )  # fmt: skip
             cap = decision.flight_bytes
