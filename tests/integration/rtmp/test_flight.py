@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import math
+import random
+import select
+import socket
+import ssl
+import threading
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 
 from appliance.media.tags import Tag
+from appliance.rtmp.uplink import Uplink, prepare
 from tests.integration.rtmp.pushing import LONG, Push, push
 from tests.servers.faulty import FaultyServer, Gone, Peer
 from tests.servers.media import looped
+from tests.servers.tls import TestCa
 
 LIMIT = 12_000
 CHUNKS = 1.05
@@ -117,3 +126,49 @@ def test_the_end_of_the_push_is_announced_however_much_is_underway(running: Push
     while "deleteStream" not in peer.commands:
         assert time.monotonic() < until, peer.commands
         time.sleep(0.01)
+
+
+def _reads_slowly(listener: socket.socket, certificate: Path, taken: bytearray) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    sock, _ = listener.accept()
+    with context.wrap_socket(sock, server_side=True) as server:
+        while data := server.recv(3000):
+            taken += data
+            time.sleep(0.001)
+
+
+def test_over_tls_nothing_is_lost_or_twice_there_however_the_limit_moves(ca: TestCa) -> None:
+    """What TLS has begun to write must be given to it again in full, also when other data has come behind it meanwhile."""
+    chance = random.Random(5)
+    taken, given = bytearray(), bytearray()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
+        reader = threading.Thread(
+            target=_reads_slowly, args=(listener, ca.issue("DNS:localhost"), taken), daemon=True
+        )  # fmt: skip
+        reader.start()
+        plain = socket.socket()
+        prepare(plain, no_progress_s=8)
+        plain.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 8192)  # so that a record is often taken in part
+        plain.connect(listener.getsockname())
+        context = ssl.create_default_context(cafile=str(ca.file))
+        with closing(Uplink(context.wrap_socket(plain, server_hostname="localhost"))) as uplink:
+            uplink.sock.setblocking(False)
+            capped = refused = 0
+            until = time.monotonic() + 20
+            while len(given) < 600_000 or uplink.unwritten:
+                assert time.monotonic() < until
+                if uplink.unwritten < 20_000 and len(given) < 600_000:
+                    piece = chance.randbytes(chance.choice((40, 900, 5000, 30_000)))
+                    given += piece
+                    uplink.add(piece)
+                uplink.flight_limit = chance.choice((None, 1, 3000, 12_000, 40_000))
+                uplink.flush()
+                capped += uplink.capped
+                refused += uplink.unwritten > 0 and not uplink.capped
+                select.select([], [], [], 0.001)
+            uplink.half_close()
+            reader.join(10)
+    assert capped > 10 and refused > 10
+    assert taken == given
