@@ -86,6 +86,12 @@ class Stage:
         need(status == 200, f"start: {answer}; events: {self.board.codes()}")
         self.board.wait_state("PUSHING", timeout_s=STATE_S)
 
+    def live(self) -> None:
+        """Have it push, where a scene before this one has not left it so."""
+        if self.board.state != "PUSHING":
+            self.start()
+        self.board.mark()
+
     def stop(self) -> None:
         self.board.do("stop")
         self.board.wait_state("IDLE")

@@ -86,6 +86,7 @@ def snapshot(stage: Stage) -> None:
         page.get_by_label("New password").fill(PASSWORD)
         page.get_by_label("The same again").fill(PASSWORD)
         page.get_by_role("button", name="Set the password").click()
+        page.locator("#state").filter(has_text="Live").wait_for()
         page.locator(".buttons [data-operation=snapshot]").click()
         taken = page.locator("#snapshots a").first
         taken.wait_for()
