@@ -1,4 +1,4 @@
-"""``python -m tests.vm [--shell]``: build the virtual board and play every scene on it, or leave a shell and the page.
+"""``python -m tests.vm [--shell] [SCENE …]``: build the virtual board and play every scene on it, or leave a shell and the page.
 
 It needs root (chroots while the disk is made) and says loudly what is missing; the last line is a summary in one line.
 """
@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -35,13 +36,23 @@ TOOLS = {
     "nginx": "nginx-light", "chromium": "chromium",
 }  # fmt: skip
 SCENES = (*standing.SCENES, *pushing.SCENES, *trouble.SCENES, *standing.LAST)
+FIRST = standing.SCENES[:2]
+NAMES = tuple(scene.__name__ for scene in SCENES)
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.vm", description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--shell", action="store_true", help="boot, say where the page is, and give a shell as root")
     parser.add_argument("--board", type=int, choices=(4, 5), default=4, help="with --shell: which Pi it is taken for")
+    parser.add_argument(
+        "scene", nargs="*", metavar="SCENE", help="these alone, after the first two: " + ", ".join(NAMES)
+    )
     arguments = parser.parse_args()
+    if strange := sorted({*arguments.scene} - {*NAMES}):
+        parser.error(f"there is no scene {strange[0]}")
+    scenes = tuple(
+        scene for scene in SCENES if not arguments.scene or scene in FIRST or scene.__name__ in arguments.scene
+    )
     # whoever ends this by force has the board switched off and the server ended, too
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     if reason := _cannot():
@@ -59,11 +70,11 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="live-pusher-vm-") as scratch:
         if arguments.shell:
             return _shell(built, Path(scratch), arguments.board)
-        failed = _play(built, Path(scratch))
+        failed = _play(built, Path(scratch), scenes)
     took_s = time.monotonic() - began
     if failed:
-        return _summary(f"FAILED: {len(failed)} of {len(SCENES)} scenes: {', '.join(failed)}; {took_s:.0f} s", 1)
-    return _summary(f"passed: {len(SCENES)} scenes; {took_s:.0f} s", 0)
+        return _summary(f"FAILED: {len(failed)} of {len(scenes)} scenes: {', '.join(failed)}; {took_s:.0f} s", 1)
+    return _summary(f"passed: {len(scenes)} scenes; {took_s:.0f} s", 0)
 
 
 def _summary(said: str, status: int) -> int:
@@ -99,8 +110,8 @@ def _shell(built: Image, folder: Path, board: int) -> int:
         machine.cut_power()
 
 
-def _play(built: Image, folder: Path) -> list[str]:
-    """Play every scene; the names of those that failed."""
+def _play(built: Image, folder: Path, scenes: Sequence[Callable[[Stage], None]]) -> list[str]:
+    """Play scenes; the names of those that failed."""
     failed = []
     with ExitStack() as stack:
         server = stack.enter_context(Nginx(folder / "server"))
@@ -113,7 +124,7 @@ def _play(built: Image, folder: Path) -> list[str]:
             return ["boot"]
         stage = Stage(machine, Board(machine), server, folder)
         print(f"  the machine is up after {booted_s:.0f} s", flush=True)
-        for scene in SCENES:
+        for scene in scenes:
             began = time.monotonic()
             said = (scene.__doc__ or "").strip()
             try:
