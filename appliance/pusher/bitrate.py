@@ -65,7 +65,7 @@ class Tuning:
     """The same while the link is full: what has left is late, but not lost."""
 
 
-LIVE = Tuning(standing_s=0.05, react_s=0.07, drain_s=1.0, flight_s=0.12, busy_flight_s=0.6)
+LIVE = Tuning(standing_s=0.05, react_s=0.07, drain_s=0.9, flight_s=0.12, busy_flight_s=0.6)
 RTC = Tuning(standing_s=0.03, react_s=0.06, drain_s=0.6, flight_s=0.02, busy_flight_s=0.08)
 
 WINDOW_S = 0.15
@@ -77,6 +77,9 @@ LEAST_WINDOW_S = 0.1
 BASE_FRESH_S = 6.0
 """Without an empty queue for so long, one is made, lest a standing one be taken for the way itself."""
 DRAIN_FOR_S = 1.0
+
+FOLLOW_S = 0.3
+"""After so long a new target has arrived at the link: the queue is taken as it will be then."""
 
 OWN_S = 0.05
 """A keyframe fills the link for no longer than this."""
@@ -90,8 +93,8 @@ PER_VOLATILITY = 1.0
 """Added to that by how much the link's limit changed from one congestion to the next (mean of the logarithm)."""
 FASTER_PER_S2 = 0.5
 """Added for every second without congestion."""
-REGAIN_PER_S = 0.2
-"""While the link is full and less is wanted than the link takes, since the rate is measured over a short time and scatters."""
+REGAIN_PER_S = 3.0
+"""While something waits: what is wanted then is known from what the link carries, but measured over a short time."""
 
 UNUSED_PER_S = 0.05
 """While the scene does not use the target, nothing is learned about the link: hardly at all, and not beyond its last limit while that is fresh."""
@@ -150,7 +153,8 @@ class BitrateController:
         carried = view.acked_kbps(window_s)
         standing_s = self._standing_s(now_s, delay_s)
         own_s = self._own_s(sample, step_s, audio)
-        wanted = carried + (carried * standing_s - view.queued_kbit(carried)) / tuning.drain_s - audio
+        queued_kbit = view.queued_kbit(carried) + (view.made_kbps(0.15) - carried) * FOLLOW_S
+        wanted = carried + (carried * standing_s - max(0.0, queued_kbit)) / tuning.drain_s - audio
         if not flowing and view.gap_s < STALL_S:
             pass  # nothing is to be learned until it moves again
         elif (delay_s - view.gap_s if flowing else delay_s) > max(standing_s, tuning.react_s) + own_s:
