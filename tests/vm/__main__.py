@@ -114,7 +114,8 @@ def _play(built: Image, folder: Path, scenes: Sequence[Callable[[Stage], None]])
     """Play scenes; the names of those that failed."""
     failed = []
     with ExitStack() as stack:
-        server = stack.enter_context(Nginx(folder / "server"))
+        # a session whose network has gone holds its stream name for so long
+        server = stack.enter_context(Nginx(folder / "server", directives="drop_idle_publisher 15s;"))
         machine = Machine(built, folder)
         stack.callback(machine.cut_power)
         try:
