@@ -97,7 +97,7 @@ def power_cut(stage: Stage) -> None:
     board = stage.board
     board.patch(autopush=True)
     time.sleep(3)  # events are in the file within a second or two
-    settings, events = board.get("settings"), board.all_events()
+    settings, events = board.get("settings")["settings"], board.all_events()
     stage.machine.cut_power()
     stage.booted_s = stage.machine.power_on(board=5)
     board.wait_ready()
@@ -109,8 +109,7 @@ def power_cut(stage: Stage) -> None:
         [event["id"] for event in after[: len(events)]] == [event["id"] for event in events], "the log has lost events"
     )
     need(after[: len(events)] == events, "the log has changed")
-    now = board.get("settings")
-    need(now["values"] == settings["values"], "the settings have changed")
+    need(board.get("settings")["settings"] == settings, "the settings have changed")
     new = after[len(events) :]
     need(1103 not in [event["code"] for event in new], "1103 on a Pi 5, which has no hardware encoder to fail")
     encoders = [event["details"] for event in new if event["code"] == 1008]
