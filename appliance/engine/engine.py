@@ -270,7 +270,7 @@ class Engine:
         return result
 
     def status(self) -> dict[str, Any]:
-        settings, context = self._settings, self.pusher.context
+        settings, context, decision = self._settings, self.pusher.context, self.rate.decision
         return {
             "url": push_address.redact(settings.url, settings.stream_key),
             **self.address.status(),
@@ -288,7 +288,8 @@ class Engine:
             "net": self.figures.net(
                 connected=context.state in (State.PUSHING, State.PAUSED),
                 reconnecting=context.state in (State.RECONNECTING, State.CONNECTING),
-                target_kbps=STILL_KBPS if self.video.shows_still else self.rate.decision.target_kbps,
+                target_kbps=STILL_KBPS if self.video.shows_still else decision.target_kbps,
+                delay_s=decision.delay_s if decision.target_kbps else None,
             ),
             "errors": list(self.reports.errors.copy().values()),
         }

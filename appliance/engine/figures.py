@@ -87,13 +87,15 @@ class Figures:
         rate_kbps = max(self._acknowledged.rate() / 1000, 1.0)
         return self._queue.depth().backlog_ms + min(8 * link.queued_bytes / rate_kbps, 60_000.0)
 
-    def net(self, *, connected: bool, reconnecting: bool, target_kbps: int) -> dict[str, Any]:
-        """``net`` of the status."""
+    def net(
+        self, *, connected: bool, reconnecting: bool, target_kbps: int, delay_s: float | None
+    ) -> dict[str, Any]:  # fmt: skip
+        """``net`` of the status. ``delay_s``: the queue's, where the bitrate goes by it."""
         with self._lock:
             link, rtts = self._before, list(self._rtts)
         made = self._video.encoding.figures()
         depth = self._queue.depth()
-        delay = self.queue_delay_ms() if connected else None
+        delay = (self.queue_delay_ms() if delay_s is None else 1000 * delay_s) if connected else None
         jitter = statistics.fmean(abs(b - a) for a, b in itertools.pairwise(rtts)) if len(rtts) > 1 else 0.0
         return {
             "videoBitrate": round(self._queue.taken[TagKind.VIDEO].rate() / 1000),

@@ -141,6 +141,7 @@ class RateControl:
                 waiting_bytes=depth.bytes if measured.blocked and depth.backlog_ms else 0,
                 waiting_s=depth.backlog_ms / 1000,
                 rtt_s=measured.rtt_ms / 1000,
+                probing=measured.probing,
             )
         )
         self._tell(now_s, decision)

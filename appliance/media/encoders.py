@@ -125,6 +125,11 @@ class SoftwareEncoder:
         self._expected_kbps = min(max(kbps, expected_kbps), self.spec.ceiling_kbps)
         self._apply()
 
+    def set_ceiling(self, spec: VideoSpec) -> None:
+        """Go on with ``spec``, which differs in nothing but bitrate and ceiling."""
+        self.spec = spec
+        self.set_bitrate(spec.bitrate_kbps)
+
     def set_every(self, every: int) -> None:
         """Only every so manieth of the camera's pictures comes from here on: each may be so much bigger."""
         self._every = every

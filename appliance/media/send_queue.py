@@ -29,6 +29,10 @@ are in: 192 ms after its first sample at 16 kHz, and the blocks of capture come 
 BATCH_S = 0.03
 """Tags go out at most so often: a wake-up and a write cost more than the bytes, and 30 ms are not to be seen."""
 
+KEYFRAMES_APART_S = 0.5
+"""A keyframe is asked for at once after a drop, but not sooner after the last one: where each is late again, they would
+fill the link."""
+
 AUDIO_FIRST_MS = 100
 """A backlog from which on sound overtakes pictures where that is wanted."""
 
@@ -36,7 +40,7 @@ LIVE_S = 0.5
 """A track that delivered nothing for this long is not waited for."""
 
 VIDEO_LIMIT_S = 0.7
-RTC_VIDEO_LIMIT_S = 0.12
+RTC_VIDEO_LIMIT_S = 0.15
 """Video that has waited for the link for longer is dropped up to a keyframe (SPEC 4). Time in the queue and not the span
 of timestamps: one picture a second is a slow source, and no queue."""
 
@@ -70,6 +74,7 @@ class SendQueue:
         self._video = False
         self._started = False
         self._awaiting_keyframe = True
+        self._keyframe_s = -math.inf
         self._begin_ms = 0
         self._first_is_due = True
         self._taking = False
@@ -104,6 +109,7 @@ class SendQueue:
             self._clear()
             self._open, self._video, self._started = True, video, False
             self._awaiting_keyframe = True
+            self._keyframe_s = -math.inf
             self._begin_ms = 0
             self._first_is_due = True
 
@@ -153,7 +159,8 @@ class SendQueue:
     def awaits_keyframe(self) -> bool:
         """Whether inter frames are of no use until a keyframe comes: a session has begun, or pictures were dropped. Whoever
         owns the encoder asks it for one."""
-        return self._open and self._video and self._awaiting_keyframe
+        wanted = self._open and self._video and self._awaiting_keyframe
+        return wanted and self._now() - self._keyframe_s >= KEYFRAMES_APART_S
 
     def take(self, now_s: float) -> Tag | None:
         """The next tag in timestamp order, None while none may go out."""
@@ -211,6 +218,8 @@ class SendQueue:
             if not tag.keyframe:
                 return int(self._started)  # else nothing has been sent that it could belong to
             self._awaiting_keyframe = False
+        if tag.keyframe:
+            self._keyframe_s = self._now()
         self._begin(tag.time_ms)
         self._append(tag)
         return self._drop_late() if self._video_age_s() > self.video_limit_s else 0

@@ -124,8 +124,11 @@ class VideoEncoding:
         if self._using is not None and wanted == self._using:
             return
         if self._only_bitrates_differ(wanted):
-            self._using = wanted
-            self._steer(_at_bitrate(spec, asked[0]).bitrate_kbps, keyframe=False)
+            self._using, self._applied = wanted, None
+            if isinstance(self._software, SoftwareEncoder):
+                self._software.set_ceiling(_at_bitrate(spec, asked[0]))
+            else:
+                self._steer(_at_bitrate(spec, asked[0]).bitrate_kbps, keyframe=False)
             return
         if hardware is None or hardware is not self._hardware:
             self._drop_encoder()
@@ -194,8 +197,8 @@ class VideoEncoding:
     # -- inside --------------------------------------------------------------------------------------------
 
     def _only_bitrates_differ(self, wanted: tuple[VideoSpec, bool, int]) -> bool:
-        """Whether the hardware encoder in use can do what is wanted as it is; libx264 never exceeds what it was opened for."""
-        if self._hardware is None or self._using is None or wanted[1:] != self._using[1:]:
+        """Whether the encoder in use can do what is wanted as it is."""
+        if self._using is None or wanted[1:] != self._using[1:] or isinstance(self._software, StillEncoder):
             return False
         was, spec = self._using[0], wanted[0]
         return replace(was, bitrate_kbps=spec.bitrate_kbps, ceiling_kbps=spec.ceiling_kbps) == spec

@@ -66,7 +66,7 @@ class Tuning:
 
 
 LIVE = Tuning(standing_s=0.05, react_s=0.07, drain_s=0.9, flight_s=0.12, busy_flight_s=0.6)
-RTC = Tuning(standing_s=0.03, react_s=0.06, drain_s=0.6, flight_s=0.02, busy_flight_s=0.08)
+RTC = Tuning(standing_s=0.03, react_s=0.06, drain_s=0.6, flight_s=0.05, busy_flight_s=0.08)
 
 WINDOW_S = 0.15
 """Over which the acknowledged rate is taken while acknowledgements flow: the shortest that evens out single pictures."""
@@ -84,14 +84,19 @@ FOLLOW_S = 0.3
 OWN_S = 0.05
 """A keyframe fills the link for no longer than this."""
 
-NEAR = (0.9, 1.1)
-"""Around the rate at which the link was last full, by factors: here the climb is careful."""
+BEGIN_S = 1.0
+BEGIN_OWN_S = 0.15
+"""A session begins with a keyframe on a connection that TCP opens slowly: for so long, so much more is its own."""
+
+NEAR = (0.9, 1.05)
+"""By these factors of the rate at which the link was last full: from the first on the climb is careful, until the second has
+come through."""
 FAST_PER_S = 2.3
 """Elsewhere: a factor 1 + that each second. Too much costs little, as the cut is quick and exact."""
-CAREFUL_PER_S = 0.12
-PER_VOLATILITY = 1.0
+CAREFUL_PER_S = 0.08
+PER_VOLATILITY = 0.7
 """Added to that by how much the link's limit changed from one congestion to the next (mean of the logarithm)."""
-FASTER_PER_S2 = 0.5
+FASTER_PER_S2 = 0.3
 """Added for every second without congestion."""
 REGAIN_PER_S = 3.0
 """While something waits: what is wanted then is known from what the link carries, but measured over a short time."""
@@ -108,7 +113,9 @@ BUSY_AFTER_S = 1.0
 RECOVERED_AFTER_S = 2.0
 """The link is too small for the lowest bitrate (1101) after so long at it with such a queue; and no more after so long without."""
 
-LEAST_FLIGHT_BYTES = 8000
+LEAST_FLIGHT_S = 0.35
+"""Of the lowest bitrate, so much may always be underway: a way that has become longer, as with another network, would
+otherwise be throttled by what it was, and could never show what it carries."""
 
 
 class BitrateController:
@@ -123,6 +130,7 @@ class BitrateController:
 
     def begin(self, now_s: float) -> None:
         self._view = LinkView()
+        self._begun_s = now_s
         self._full_at: float | None = None
         """The target when the present congestion began."""
         self._limit = math.inf
@@ -155,7 +163,7 @@ class BitrateController:
         own_s = self._own_s(sample, step_s, audio)
         queued_kbit = view.queued_kbit(carried) + (view.made_kbps(0.15) - carried) * FOLLOW_S
         wanted = carried + (carried * standing_s - max(0.0, queued_kbit)) / tuning.drain_s - audio
-        if not flowing and view.gap_s < STALL_S:
+        if sample.probing or not flowing and view.gap_s < STALL_S:
             pass  # nothing is to be learned until it moves again
         elif (delay_s - view.gap_s if flowing else delay_s) > max(standing_s, tuning.react_s) + own_s:
             if self._full_at is None:
@@ -191,7 +199,8 @@ class BitrateController:
             return 0.0
         rate = self._target + audio
         self._ahead_kbit = min(OWN_S * rate, max(0.0, self._ahead_kbit + made / 125 - self._target * step_s))
-        return max(self._ahead_kbit / rate, self._view.stood_s)
+        begins_s = BEGIN_OWN_S if sample.now_s - self._begun_s < BEGIN_S else 0.0
+        return max(self._ahead_kbit / rate + begins_s, self._view.stood_s)
 
     def _standing_s(self, now_s: float, delay_s: float) -> float:
         """The queue to aim at: none, from time to time, so that the way without one is seen."""
@@ -213,10 +222,10 @@ class BitrateController:
 
     def _climb(self, now_s: float, step_s: float, audio: float) -> None:
         known = self._limit if now_s - self._since < FRESH_S else math.inf
-        lowest, highest = (factor * self._limit for factor in NEAR)
+        delivered = self._view.acked_kbps(0.3) - audio
         if self._view.made_kbps(0.25) < USED * (self._target + audio):
             per_s = UNUSED_PER_S if self._target < known else 0.0
-        elif lowest < self._target < highest:
+        elif self._target > NEAR[0] * self._limit and delivered < NEAR[1] * self._limit:
             careful = CAREFUL_PER_S + PER_VOLATILITY * self._volatility + FASTER_PER_S2 * (now_s - self._since)
             per_s = min(FAST_PER_S, careful)
         else:
@@ -244,4 +253,5 @@ class BitrateController:
         if self._full_at is None:
             sends = max(sends, self._target + audio)
         beyond_s = tuning.flight_s if self._full_at is None else tuning.busy_flight_s
-        return max(LEAST_FLIGHT_BYTES, int(sends * 125 * (view.rtt_s + beyond_s)))
+        least = (self._min + audio) * LEAST_FLIGHT_S
+        return int(125 * max(least, sends * (view.rtt_s + beyond_s)))

@@ -25,6 +25,8 @@ class LinkSample:
     """How long the oldest frame of them has waited there; 0 while the session takes whatever is due."""
     rtt_s: float
     """The kernel's smoothed round trip time; 0 while unknown."""
+    probing: bool = False
+    """The kernel holds back on purpose, to see the way without a queue, as BBR does every ten seconds."""
 
 
 HISTORY_S = 4.0
@@ -35,7 +37,14 @@ BURST_S = 0.1
 """Pictures come one by one and acknowledgements in pairs: the longest time underway within so long is what counts."""
 
 BASE_S = 8.0
-"""The shortest time underway within so long is the way itself; a longer way is believed after that."""
+"""The shortest time underway within so long is the way itself; a longer way is believed after that. Time in which the link is
+much too small for what is made does not count: the way without a queue cannot be seen then."""
+
+SHORT = 0.95
+SHORT_S = 1.0
+SHORT_DELAY_S = 0.5
+"""The link is much too small while less than this share of what is made is acknowledged, over so long, and the delay is longer
+than this, by which no way becomes longer."""
 
 FLOWING_S = 0.06
 """Longer between two acknowledgements than at the lowest rates: the link stands still."""
@@ -64,7 +73,9 @@ class LinkView:
         self._last: LinkSample | None = None
         self._first_offered = 0
         self._moved_at = 0.0
-        self._stood_s = self._stood_until = 0.0
+        self._stood_s = self._stood_until = self._probed_s = 0.0
+        self._seen_s = 0.0
+        """For how long the way could be seen."""
         self.base_s = 0.0
         """How long the way takes without a queue, with what bursts of the encoder and of acknowledgements add."""
         self.delay_s = 0.0
@@ -87,20 +98,24 @@ class LinkView:
             self._first, self._first_offered = sample, offered
             self._moved_at = sample.now_s
             return 0.0
+        if sample.probing:
+            self._probed_s += sample.now_s - last.now_s
+        elif self._probed_s:
+            self._stood_s, self._probed_s = self._probed_s, 0.0
+            self._stood_until = sample.now_s + 2 * self._stood_s + self.rtt_s + BURST_S
         if sample.acked_bytes > last.acked_bytes or not last.flight_bytes:
             self._goes_on(sample.now_s)
+        short = self.delay_s > SHORT_DELAY_S and self.acked_kbps(SHORT_S) < SHORT * self.made_kbps(SHORT_S)
+        if not short:
+            self._seen_s += sample.now_s - last.now_s
         age = self._age_s()
         if sample.acked_bytes > self._first_offered:  # else nothing that was seen going has come back yet
             self._ages.append((sample.now_s, age))
             while self._ages[0][0] < sample.now_s - BURST_S - 1e-6:
                 self._ages.popleft()
-            self._bases.append((sample.now_s, max(age for _, age in self._ages)))
-            while self._bases[0][0] < sample.now_s - BASE_S:
-                self._bases.popleft()
+            self._remember(self._bases, max(age for _, age in self._ages), short)
         if sample.rtt_s:
-            self._rtts.append((sample.now_s, sample.rtt_s))
-        while self._rtts and self._rtts[0][0] < sample.now_s - BASE_S:
-            self._rtts.popleft()
+            self._remember(self._rtts, sample.rtt_s, short)
         self.rtt_s = min((rtt for _, rtt in self._rtts), default=0.0)
         self.base_s = min((base for _, base in self._bases), default=age)
         if self.rtt_s:
@@ -111,6 +126,13 @@ class LinkView:
             self._empty_at = sample.now_s
         self.full_s = sample.now_s - self._empty_at
         return sample.now_s - last.now_s
+
+    def _remember(self, times: deque[tuple[float, float]], time_s: float, short: bool) -> None:
+        """Keep a time that belongs to the way, or to a queue in front of it, with those of the last :data:`BASE_S`."""
+        if not short or not times or time_s < times[-1][1]:
+            times.append((self._seen_s, time_s))
+        while times[0][0] < self._seen_s - BASE_S:
+            times.popleft()
 
     def _goes_on(self, now_s: float) -> None:
         gap_s, self._moved_at = now_s - self._moved_at, now_s

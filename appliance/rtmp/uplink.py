@@ -31,6 +31,11 @@ _BYTES_ACKED = struct.Struct("@120xQ")
 _NOT_SENT = struct.Struct("@144xI")
 _INFO_BYTES = _NOT_SENT.size  # as far as these are
 _INT = struct.Struct("@i")
+# struct tcp_bbr_info (linux/inet_diag.h): bandwidth low and high, min_rtt, pacing_gain, cwnd_gain; a cwnd_gain of one is
+# PROBE_RTT's alone (net/ipv4/tcp_bbr.c)
+_TCP_CC_INFO = 26
+_BBR_INFO = struct.Struct("@5I")
+_BBR_UNIT = 1 << 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +53,8 @@ class LinkStatistics:
     """Not yet acknowledged or not yet written: the kernel's send queue and ours."""
     rtt_ms: float = 0.0
     """Smoothed round trip time."""
+    probing: bool = False
+    """The kernel sends next to nothing for a moment, to see the way without a queue (BBR's PROBE_RTT)."""
     blocked: bool = False
     """What is due has to wait, because the socket takes no more or enough is underway."""
     rtmp_acked_bytes: int = 0
@@ -65,6 +72,13 @@ def prepare(sock: socket.socket, *, no_progress_s: float) -> None:
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 10)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 5)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3)
+
+
+def _congestion_control(sock: socket.socket) -> str:
+    try:
+        return sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, 16).rstrip(b"\0").decode("ascii", "replace")
+    except OSError:
+        return ""
 
 
 def _local_address(sock: socket.socket) -> str:
@@ -101,6 +115,7 @@ class Uplink:
         self._sent = 0
         self._lock = threading.Lock()  # between statistics() and close(): a closed descriptor may be somebody else's
         self._last = LinkStatistics()
+        self._bbr = _congestion_control(sock) == "bbr"
         # TLS may have to read before it can write, and the other way round.
         self._write_needs_read = self._read_needs_write = False
 
@@ -193,8 +208,16 @@ class Uplink:
                 sacked_bytes=_sacked_bytes(info, in_kernel),
                 queued_bytes=in_kernel + self.unwritten,
                 rtt_ms=_RTT.unpack_from(info)[0] / 1000,
+                probing=self._bbr and self._probes(),
             )
             return self._last
+
+    def _probes(self) -> bool:
+        state = self.sock.getsockopt(socket.IPPROTO_TCP, _TCP_CC_INFO, _BBR_INFO.size)
+        if len(state) != _BBR_INFO.size:
+            return False
+        low, high, _, _, cwnd_gain = _BBR_INFO.unpack(state)
+        return bool(low or high) and cwnd_gain == _BBR_UNIT  # before it has measured anything, all gains are one
 
     def half_close(self) -> None:
         """Say that nothing more will be written; what is written still arrives."""

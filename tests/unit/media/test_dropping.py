@@ -107,7 +107,7 @@ def test_no_more_pictures_wait_than_are_made_within_the_limit(limit_s: float) ->
     busy = Busy(limit_s=limit_s)
     busy.run(1, takes=True)
     before = len(busy.taken)
-    busy.run(6)
+    busy.run(6.3)
     assert busy.keyframes > 6
     busy.take()
     pictures = [tag for tag in busy.taken[before:] if tag.kind is TagKind.VIDEO and not tag.header]
