@@ -31,13 +31,14 @@ setup: .venv/.ready ## install the appliance into .venv, and no more
 
 dev: .venv/.ready-dev ## the same, with the tools of development
 
-test: ## install what the tests need, then check everything, ten minutes of soak included
+test: ## install what the tests need, then check everything: ten minutes of soak, the packages, the virtual board
 	@.make/test-packages
 	@$(MAKE) dev
 	@$(BIN)/python -c 'import alsaaudio' 2>/dev/null || $(BIN)/pip --disable-pip-version-check install --quiet pyalsaaudio
 	@$(MAKE) lint types
 	$(BIN)/python -m pytest $(ARGS)
 	$(BIN)/python -m tests.soak --minutes $(MINUTES) --seed 7
+	@.make/system-tests
 
 check: dev lint types unit ## quick: style, types, unit tests
 
