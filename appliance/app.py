@@ -62,6 +62,7 @@ class BoardInputs:
     def __init__(self, board: Board) -> None:
         self._board = board
         self.hardware_encoder = board.hardware_encoder
+        self.encoder_present = board.encoder_present
 
     def camera(self, settings: Settings, position: str) -> Camera:
         return camera_for(self._board, settings, position)

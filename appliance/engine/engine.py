@@ -58,6 +58,8 @@ class Inputs(Protocol):
 
     hardware_encoder: bool
     """Whether the board should have hardware encoders behind its cameras."""
+    encoder_present: bool
+    """Whether it has them."""
 
     def camera(self, settings: Settings, position: str) -> Camera: ...
 
@@ -86,7 +88,7 @@ class Engine:
         self._settings = store.current
         self._media = MediaPlan()
         self._epoch_s = 0.0
-        self._picture_size = PictureSize(self._settings, hardware=inputs.hardware_encoder)
+        self._picture_size = PictureSize(self._settings, hardware=inputs.encoder_present)
         self.adjustments = Adjustments(self._settings, events)
 
         self.pusher = Pusher(

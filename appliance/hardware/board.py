@@ -31,6 +31,9 @@ class Board(Protocol):
     hardware_encoder: bool
     """Whether the board has a hardware H.264 encoder. A camera without one behind it is then told of (1103)."""
 
+    encoder_present: bool
+    """Whether it is there: what libx264 has to do instead has its own limits."""
+
     @property
     def simulated(self) -> SimulatedHands | None:
         """The hands on the simulated board, None on a real one."""

@@ -27,8 +27,8 @@ class PiBoard:
     simulated = None
 
     def __init__(self) -> None:
-        self._encoder_usable = hardware_encoder_present()
-        self.hardware_encoder = self._encoder_usable or has_encoder()
+        self.encoder_present = hardware_encoder_present()
+        self.hardware_encoder = self.encoder_present or has_encoder()
         self._lock = threading.Lock()
         self._factory: Any = None
 
@@ -59,7 +59,7 @@ class PiBoard:
             raise CameraError(
                 f"camera {input!r} is not connected; found: {shown}; allowed: auto, one of those, file:PATH"
             )
-        return PiCamera(chosen, hardware_encoder=self._encoder_usable)
+        return PiCamera(chosen, hardware_encoder=self.encoder_present)
 
     def cameras(self) -> list[str]:
         try:

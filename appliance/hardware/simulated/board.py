@@ -21,7 +21,7 @@ class SimulatedBoard:
     microphone ``simulated``; ``simulated:ppm=1000`` is the same with a clock that runs 0.1 % fast."""
 
     name = "simulated"
-    hardware_encoder = False
+    hardware_encoder = encoder_present = False
 
     def __init__(self, clock: Clock | None = None) -> None:
         self._clock = clock or SystemClock()

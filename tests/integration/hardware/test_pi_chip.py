@@ -101,16 +101,23 @@ def test_an_encoder_that_is_too_slow(pushing: Pushing) -> None:
     assert pushing.local.events(1103, 1009) == []
 
 
+FULL_HD = {"mode": "FHD", "max-bitrate": 2500}
+
+
 @pytest.mark.parametrize(("compatible", "told"), [(PI_4, True), (PI_5, False)], ids=["a Pi 4", "a Pi 5"])
 def test_an_encoder_that_is_not_there(tmp_path: Path, compatible: bytes, told: bool) -> None:
     """1103 on a Pi that should have one; on a Pi 5, software is the choice."""
     with (
         pi_under_test(tmp_path, compatible=compatible, encoder_there=False),
         Nginx(tmp_path / "nginx") as nginx,
-        LocalAppliance(tmp_path / "appliance", {**SETTINGS, "url": f"{nginx.url}/chip"}, board="pi") as local,
+        LocalAppliance(
+            tmp_path / "appliance", {**SETTINGS, **FULL_HD, "url": f"{nginx.url}/chip"}, board="pi"
+        ) as local,
     ):
         assert local.perform(Operation.START).ok
-        assert local.wait_for(1008).details["kind"] == "software"
+        started = local.wait_for(1008).details
+        assert started["kind"] == "software"
+        assert {started["width"], started["height"]} == {1280, 720}, "1080 lines are for the chip alone"
         assert [event.code for event in local.events(1103)] == [1103] * told
 
 
