@@ -75,10 +75,10 @@ class Link:
         """End the session; False when there was none. Its end is reported."""
         with self._lock:
             listener = self._current
-        if listener is None or listener.session is None:
-            return False
-        listener.closing = True
-        self._queue.close()
+            if listener is None or listener.session is None:
+                return False
+            listener.closing = True
+            self._queue.close()
         listener.session.close()
         return True
 
@@ -98,9 +98,10 @@ class Link:
             self._events.emit(codes.CONNECT_SUCC, server=server)
 
     def published(self, listener: _Listener) -> None:
-        if not self.is_current(listener):
-            return
-        self._queue.open(video=listener.video)
+        with self._lock:  # a queue must not open for a session that is told to end meanwhile
+            if not self.is_current(listener) or listener.closing:
+                return
+            self._queue.open(video=listener.video)
         self._events.emit(codes.PUSH_BEGIN, server=self.connected_to or "?")
         self._report(Happening(Input.PUBLISHED))
 
