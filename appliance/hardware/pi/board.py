@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from typing import Any
 
@@ -13,6 +14,8 @@ from appliance.hardware.pi.encoder import hardware_encoder_present
 from appliance.hardware.pi.microphone import AlsaMicrophone, capture_devices
 from appliance.hardware.pi.model import has_encoder
 from appliance.hardware.pi.pins import lgpio_factory
+
+log = logging.getLogger(__name__)
 
 POSITIONS = ("front", "back")
 _LOCATIONS = {0: "front", 1: "back"}
@@ -29,6 +32,8 @@ class PiBoard:
     def __init__(self) -> None:
         self.encoder_present = hardware_encoder_present()
         self.hardware_encoder = self.encoder_present or has_encoder()
+        if not self.hardware_encoder:
+            log.info("this board has no H.264 encoder of its own, as a Pi 5 has none: libx264 encodes")
         self._lock = threading.Lock()
         self._factory: Any = None
 

@@ -105,8 +105,11 @@ FULL_HD = {"mode": "FHD", "max-bitrate": 2500}
 
 
 @pytest.mark.parametrize(("compatible", "told"), [(PI_4, True), (PI_5, False)], ids=["a Pi 4", "a Pi 5"])
-def test_an_encoder_that_is_not_there(tmp_path: Path, compatible: bytes, told: bool) -> None:
-    """1103 on a Pi that should have one; on a Pi 5, software is the choice."""
+def test_an_encoder_that_is_not_there(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, compatible: bytes, told: bool
+) -> None:
+    """1103 on a Pi that should have one; on a Pi 5, software is the choice, and the log says so."""
+    caplog.set_level("INFO")
     with (
         pi_under_test(tmp_path, compatible=compatible, encoder_there=False),
         Nginx(tmp_path / "nginx") as nginx,
@@ -119,6 +122,7 @@ def test_an_encoder_that_is_not_there(tmp_path: Path, compatible: bytes, told: b
         assert started["kind"] == "software"
         assert {started["width"], started["height"]} == {1280, 720}, "1080 lines are for the chip alone"
         assert [event.code for event in local.events(1103)] == [1103] * told
+        assert ("no H.264 encoder of its own" in caplog.text) is not told
 
 
 def test_max_bitrate_reaches_the_device(pushing: Pushing) -> None:
