@@ -92,7 +92,8 @@ NEAR = (0.9, 1.05)
 """By these factors of the rate at which the link was last full: from the first on the climb is careful, until the second has
 come through."""
 FAST_PER_S = 2.3
-"""Elsewhere: a factor 1 + that each second. Too much costs little, as the cut is quick and exact."""
+"""Elsewhere: by this share of the target a second, compounded, as far as the encoder follows (:data:`USED`). Too much costs
+little, as the cut is quick and exact."""
 CAREFUL_PER_S = 0.08
 PER_VOLATILITY = 0.7
 """Added to that by how much the link's limit changed from one congestion to the next (mean of the logarithm)."""
@@ -102,11 +103,12 @@ REGAIN_PER_S = 3.0
 """While something waits: what is wanted then is known from what the link carries, but measured over a short time."""
 
 UNUSED_PER_S = 0.05
-"""While the scene does not use the target, nothing is learned about the link: hardly at all, and not beyond its last limit while that is fresh."""
+"""While the scene does not use the target, nothing is learned about the link: hardly at all, and not beyond its last limit
+while that is fresh."""
 USED = 0.5
+"""Share of the target that has to be made for it to count as used."""
 FRESH_S = 30.0
-RESUME = 1.0
-"""Of what the link carried, the target after a congestion."""
+"""For so long the last limit is believed while nothing is learned."""
 
 BUSY_DELAY_S = 0.5
 BUSY_AFTER_S = 1.0
@@ -161,7 +163,7 @@ class BitrateController:
         carried = view.acked_kbps(window_s)
         standing_s = self._standing_s(now_s, delay_s)
         own_s = self._own_s(sample, step_s, audio)
-        queued_kbit = view.queued_kbit(carried) + (view.made_kbps(0.15) - carried) * FOLLOW_S
+        queued_kbit = view.queued_kbit(carried) + (view.made_kbps(WINDOW_S) - carried) * FOLLOW_S
         wanted = carried + (carried * standing_s - max(0.0, queued_kbit)) / tuning.drain_s - audio
         if sample.probing or not flowing and view.gap_s < STALL_S:
             pass  # nothing is to be learned until it moves again
@@ -214,7 +216,7 @@ class BitrateController:
         """The congestion is over."""
         assert self._full_at is not None
         mean = max(carried, self._view.acked_kbps(0.6))
-        self._target = max(self._target, min(self._full_at, RESUME * mean - audio))
+        self._target = max(self._target, min(self._full_at, mean - audio))
         limit = max(carried - audio, 30.0)
         if self._limit < math.inf:
             self._volatility += 0.3 * (min(0.7, abs(math.log(limit / self._limit))) - self._volatility)
@@ -235,7 +237,7 @@ class BitrateController:
     def _is_busy(self, now_s: float, delay_s: float, audio: float) -> bool:
         """Whether the link has been too small for the lowest bitrate, with hysteresis."""
         at_least = self._target <= self._min
-        if at_least and delay_s > BUSY_DELAY_S and self._view.acked_kbps(1.0) < self._min + audio:
+        if at_least and delay_s > BUSY_DELAY_S and self._view.acked_kbps(BUSY_AFTER_S) < self._min + audio:
             self._fine_since = now_s
             if self._short_since is None:
                 self._short_since = now_s
